@@ -1,0 +1,106 @@
+"""The command line: one file a verb, imported only when that verb is called.
+
+`cli/<verb>.py` defines a function of the verb's name, or, for a verb with parts (`data get`), a `typer.Typer` called `app`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+from typer.main import get_command
+
+from topfive.errors import TopfiveError, shown
+
+# The verbs in the order of a working day; the line is what `topfive --help` prints without importing the verb.
+VERBS = {
+    "train": "Train a classifier on a folder, a CSV file or a named data set.",
+    "evaluate": "Measure an artifact on labelled images.",
+    "predict": "Name what is in photographs.",
+    "export": "Turn a run folder or weights into the one shipped file.",
+    "models": "List the networks, each with its paper and its exact counts.",
+    "data": "List and fetch the named data sets.",
+    "doctor": "Say what is installed here and whether it is fit for use.",
+}
+INTERRUPTED, TERMINATED = 130, 143
+
+
+def application(verb: str | None) -> typer.Typer:
+    """The command line with `verb` ready to run; every other verb is only its line of help."""
+    app = typer.Typer(
+        name="topfive",
+        help="Image classification from the papers to the device.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name, line in VERBS.items():
+        if name != verb:
+            app.command(name, help=line)(_not_loaded)
+            continue
+        module = importlib.import_module(f"topfive.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, help=line)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+) -> None:
+    """Image classification from the papers to the device."""
+
+
+def _not_loaded() -> None:
+    raise AssertionError("only the verb that was asked for is loaded")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line on `arguments` (by default the process's own) and exit with its code."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return the exit code; an error is one line on stderr, the traceback only with --debug."""
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    if arguments[:1] == ["--version"]:
+        from topfive import __version__
+
+        print(f"topfive {__version__}")
+        return 0
+    verb = next((argument for argument in arguments if not argument.startswith("-")), None)
+    try:
+        code = get_command(application(verb)).main(arguments, prog_name="topfive", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except typer.TyperException as error:  # an unknown verb or flag, a value of the wrong type
+        return _fail(error, _one_line(error.format_message()), 2, debug)
+    except TopfiveError as error:
+        return _fail(error, str(error), error.exit_code, debug)
+    except MemoryError as error:
+        return _fail(error, "out of memory: the work does not fit. Use a smaller --batch-size or image size", 5, debug)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return _fail(error, "interrupted", INTERRUPTED, debug)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: not our error
+        return 0
+
+
+def _fail(error: BaseException, line: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    print(f"error: {line}", file=sys.stderr)
+    return code
+
+
+def _one_line(message: str) -> str:
+    return " ".join(shown(part) for part in message.split("\n") if part.strip())

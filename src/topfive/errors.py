@@ -1,0 +1,96 @@
+"""Every error a user can meet: what failed, where, why, and what to do next, in one line with its exit code."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+from collections.abc import Iterable
+from types import ModuleType
+
+MAXIMUM_SHOWN = 300  # characters of a path or name that go into one message
+
+
+class TopfiveError(Exception):
+    """Base of all errors meant for the user.  `str()` is the line `<what> <where>: <why>. <todo>`."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, where: str | os.PathLike[str] | None = None, why: str = "", todo: str = ""):
+        self.what, self.where, self.why, self.todo = what, where, why, todo
+        super().__init__(self._line())
+
+    def _line(self) -> str:
+        head = self.what if self.where is None else f"{self.what} {shown(self.where)}"
+        line = f"{head}: {self.why}" if self.why else head
+        return f"{line.rstrip('.')}. {self.todo}" if self.todo else line
+
+    def __reduce__(self) -> tuple[type[TopfiveError], tuple[str, str | os.PathLike[str] | None, str, str]]:
+        return type(self), (self.what, self.where, self.why, self.todo)  # survives a worker process
+
+
+class UsageError(TopfiveError):
+    """A flag, name or setting that cannot be meant."""
+
+    exit_code = 2
+
+
+class DataError(TopfiveError):
+    """A data set or an image that cannot be used."""
+
+    exit_code = 3
+
+
+class RefusedError(TopfiveError):
+    """A model file, checkpoint or artifact that is damaged, foreign or unsafe."""
+
+    exit_code = 4
+
+
+class ResourceError(TopfiveError):
+    """Disk, memory, a lock or a port is not to be had."""
+
+    exit_code = 5
+
+
+class DivergedError(TopfiveError):
+    """Training left the finite numbers."""
+
+    exit_code = 6
+
+
+class SkippedError(TopfiveError):
+    """Finished, but some inputs were skipped and `--strict` asks for none."""
+
+    exit_code = 7
+
+
+class LimitsError(TopfiveError):
+    """The stated limits on time, size or latency cannot be met."""
+
+    exit_code = 8
+
+
+def shown(text: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
+    """`text` as it is safe to print on a terminal: control, bidirectional and undecodable characters escaped."""
+    raw = os.fsdecode(text)
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in raw)
+    return safe if len(safe) <= MAXIMUM_SHOWN else safe[: MAXIMUM_SHOWN - 3] + "..."
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The sentence "did you mean 'x'?" for the known name closest to `name`, or "" where none is near."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean {matches[0]!r}?" if matches else ""
+
+
+def need(module: str, extra: str) -> ModuleType:
+    """Import `module`, or say in one line which extra of topfive brings it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
+            raise
+        raise UsageError(
+            "missing package", module, "this command needs it", f"Install it with: pip install 'topfive[{extra}]'"
+        ) from None

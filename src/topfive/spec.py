@@ -1,0 +1,67 @@
+"""What a paper says, as data: the paper, the numbers it reports, our exact counts, and where we depart from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from topfive.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from topfive.nn.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A publication.  `month` (1-12) of the first public version orders papers of one year; `arxiv` is "" before arXiv."""
+
+    title: str
+    authors: str
+    year: int
+    month: int
+    arxiv: str = ""
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One figure as the paper prints it: a fraction (never percent), the table it stands in, and how it was measured."""
+
+    metric: str
+    value: float
+    where: str
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Exact counts of one variant at its own head and input; tested against the built network.
+
+    `params` are the trainable parameters; `macs` are multiply-accumulates of convolutions and matrix products for one
+    image of `in_channels` x `input_size` x `input_size`.
+    """
+
+    params: int
+    macs: int
+    num_classes: int = 1000
+    in_channels: int = 3
+    input_size: int = 224
+    reported: tuple[Reported, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A variant that `create_model` can build.
+
+    `build(num_classes, in_channels)` returns the network; `fact` is the row of the architecture table that it must equal;
+    `departs` says where we knowingly differ from the paper, and why ("" where we do not).
+    """
+
+    name: str
+    family: str
+    paper: Paper
+    build: Callable[[int, int], Classifier] = field(repr=False)
+    preprocess: Preprocess
+    facts: Facts
+    fact: str
+    departs: str = ""
