@@ -71,6 +71,18 @@ class LimitsError(TopfiveError):
     exit_code = 8
 
 
+class StoppedError(TopfiveError):
+    """A signal asked the run to stop, and it did, with everything saved; `exit_code` is 128 + the signal."""
+
+    def __init__(self, signal_number: int, where: str | os.PathLike[str], why: str, todo: str):
+        super().__init__("stopped", where, why, todo)
+        self.exit_code = 128 + signal_number
+
+    def __reduce__(self) -> tuple[type[TopfiveError], tuple[int, str | os.PathLike[str], str, str]]:  # type: ignore[override]
+        assert self.where is not None
+        return type(self), (self.exit_code - 128, self.where, self.why, self.todo)
+
+
 def shown(text: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
     """`text` as it is safe to print on a terminal: control, bidirectional and undecodable characters escaped."""
     raw = os.fsdecode(text)

@@ -34,7 +34,6 @@ def application(verb: str | None) -> typer.Typer:
     app = typer.Typer(
         name="topfive",
         help="Image classification from the papers to the device.",
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -77,6 +76,8 @@ def run(arguments: list[str]) -> int:
 
         print(f"topfive {__version__}")
         return 0
+    if not arguments:
+        arguments = ["--help"]
     verb = next((argument for argument in arguments if not argument.startswith("-")), None)
     try:
         code = get_command(application(verb)).main(arguments, prog_name="topfive", standalone_mode=False)
