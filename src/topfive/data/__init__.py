@@ -1,0 +1,6 @@
+"""Labelled images: reading, checking and splitting folders, CSV files and the named data sets, without torch."""
+
+from topfive.data.dataset import ArrayDataset, FileDataset, ImageDataset, Skipped, Splits
+from topfive.data.source import open_data
+
+__all__ = ["ArrayDataset", "FileDataset", "ImageDataset", "Skipped", "Splits", "open_data"]

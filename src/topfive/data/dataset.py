@@ -1,0 +1,118 @@
+"""What training and evaluation read: images with labels, in memory or on disk, and the three parts of a data set."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class ImageDataset(Protocol):
+    """Labelled images.  `[i]` gives uint8 [C, H, W] with C 1 or 3, and the index of the class."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """[N], the class index of every image, without reading an image."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]: ...
+
+    def name(self, index: int) -> str:
+        """What a report calls this image: its path below the root, or "digits/test/17"."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayDataset:
+    """Images of one size, in memory: images uint8 [N, C, H, W], labels int64 [N]."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    prefix: str  # the name of image i is prefix/i
+
+    def __post_init__(self) -> None:
+        assert (self.images.ndim, self.images.dtype) == (4, np.uint8), "images must be uint8 [N, C, H, W]"
+        assert (self.labels.shape, self.labels.dtype) == ((len(self.images),), np.int64), "labels must be int64 [N]"
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
+        return self.images[index], int(self.labels[index])
+
+    def name(self, index: int) -> str:
+        return f"{self.prefix}/{range(len(self))[index]}"
+
+
+@dataclass(frozen=True, eq=False)
+class FileDataset:
+    """Image files below `root`, decoded when they are asked for; `paths` use "/" and os.fsdecode's surrogates.
+
+    `short_side` (pixels) is the side the caller will scale to: large JPEGs are then decoded at a smaller scale.
+    """
+
+    root: str
+    paths: tuple[str, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    short_side: int | None = None
+
+    def __post_init__(self) -> None:
+        assert (self.labels.shape, self.labels.dtype) == ((len(self.paths),), np.int64), "labels must be int64 [N]"
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
+        from topfive.images import decode
+
+        picture = decode(self.path(index), short_side=self.short_side)
+        return np.ascontiguousarray(picture.pixels.transpose(2, 0, 1)), int(self.labels[index])
+
+    def name(self, index: int) -> str:
+        return self.paths[index]
+
+    def path(self, index: int) -> str:
+        return os.path.join(self.root, self.paths[index])
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that looks like an image of the data set and is not used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """A data set as a run sees it; `val` and `test` may be empty.
+
+    `fingerprint` is a sha256 over class names and, for each image, split, path, label and contents: two data sets with
+    the same fingerprint train the same network.  `mirror`: an image means the same when its left and right are swapped.
+    """
+
+    name: str
+    train: ImageDataset
+    val: ImageDataset
+    test: ImageDataset
+    fingerprint: str
+    skipped: tuple[Skipped, ...] = ()
+    mirror: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.train.classes
+
+    def parts(self) -> tuple[tuple[str, ImageDataset], ...]:
+        return ("train", self.train), ("val", self.val), ("test", self.test)

@@ -1,0 +1,86 @@
+"""Which image trains and which one judges: stratified splits that depend on the seed and the names alone.
+
+Every image has a place in a fixed order of its class, given by blake2b(seed, name); the first ones are held out.
+Adding an image therefore moves at most one other across each border, and images of other classes not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+TRAIN, VAL, TEST = 0, 1, 2
+NAMES = ("train", "val", "test")
+
+
+def stratified_split(
+    names: Sequence[str],
+    labels: NDArray[np.int64],
+    val_fraction: float,
+    test_fraction: float,
+    seed: int | str,
+    contents: Sequence[bytes] | None = None,
+) -> NDArray[np.int8]:
+    """[N] of TRAIN, VAL and TEST; a class of n images gives max(1, round(n * fraction)) to a part with a fraction.
+
+    Training comes first: a class of one image is all training, one of two gives no validation image where a test
+    image is asked for.  Images of a class with equal `contents` (digests) stay together, so that a split made here
+    never judges on what it trained on; the counts are then only near those above.
+    """
+    order = _order(names, seed)
+    parts = np.full(len(names), TRAIN, np.int8)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        room = len(members) - 1  # one image stays in training whatever the fractions
+        wanted = {}
+        for part, fraction in ((TEST, test_fraction), (VAL, val_fraction)):
+            wanted[part] = min(room, max(1, int(len(members) * fraction + 0.5))) if fraction > 0 else 0
+            room -= wanted[part]
+        training = len(members)
+        for group in _groups(members[np.argsort(order[members], kind="stable")], contents):
+            part = next((part for part, count in wanted.items() if count > 0), TRAIN)
+            if part == TRAIN:
+                break
+            if training > len(group):
+                parts[group] = part
+                training -= len(group)
+                wanted[part] -= len(group)
+    return parts
+
+
+def hold_out(names: Sequence[str], labels: NDArray[np.int64], count: int, seed: int | str) -> NDArray[np.bool_]:
+    """[N], true for exactly `count` images, each class in proportion (largest remainders)."""
+    order = _order(names, seed)
+    classes, sizes = np.unique(labels, return_counts=True)
+    exact = sizes * count / max(len(labels), 1)
+    quota = np.floor(exact).astype(np.int64)
+    quota[np.argsort(quota - exact, kind="stable")[: count - int(quota.sum())]] += 1
+    held = np.zeros(len(labels), np.bool_)
+    for label, size in zip(classes, quota, strict=True):
+        members = np.flatnonzero(labels == label)
+        held[members[np.argsort(order[members], kind="stable")[:size]]] = True
+    return held
+
+
+def _order(names: Sequence[str], seed: int | str) -> NDArray[np.uint64]:
+    """[N], the number that an image's name draws."""
+    start = hashlib.blake2b(f"topfive split {seed}\n".encode(), digest_size=8)
+    draws = np.empty(len(names), ">u8")
+    for index, name in enumerate(names):
+        drawn = start.copy()
+        drawn.update(os.fsencode(name))
+        draws[index] = int.from_bytes(drawn.digest(), "big")
+    return draws.astype(np.uint64)
+
+
+def _groups(members: NDArray[np.intp], contents: Sequence[bytes] | None) -> list[list[int]]:
+    if contents is None:
+        return [[int(member)] for member in members]
+    groups: dict[bytes, list[int]] = {}
+    for member in members:
+        groups.setdefault(contents[member], []).append(int(member))
+    return list(groups.values())
