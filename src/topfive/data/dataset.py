@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from topfive.images import decode
+
 
 class ImageDataset(Protocol):
     """Labelled images.  `[i]` gives uint8 [C, H, W] with C 1 or 3, and the index of the class."""
@@ -73,8 +75,6 @@ class FileDataset:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        from topfive.images import decode
-
         picture = decode(self.path(index), short_side=self.short_side)
         return np.ascontiguousarray(picture.pixels.transpose(2, 0, 1)), int(self.labels[index])
 
