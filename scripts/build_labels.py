@@ -1,7 +1,7 @@
 """Write src/topfive/labels/imagenet.tsv: the 1,000 ImageNet synsets with their WordNet 3.0 lemmas.
 
-Needs Debian's `wordnet-base` (its data.noun has the WordNet 3.0 offsets that ImageNet's identifiers are) and timm, whose
-list of identifiers says which thousand were used.  Usage: python scripts/build_labels.py [data.noun]
+Needs Debian's `wordnet-base` (its data.noun has the WordNet 3.0 offsets that ImageNet's identifiers are) and timm,
+whose list of identifiers says which thousand were used.  Usage: python scripts/build_labels.py [data.noun]
 """
 
 from __future__ import annotations

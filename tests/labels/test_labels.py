@@ -22,9 +22,7 @@ def test_imagenet_lemmas_agree_with_timm():
     assert not differing
 
 
-@pytest.mark.parametrize(
-    ("index", "name"), [(0, "tench"), (281, "tabby"), (285, "Egyptian cat"), (999, "toilet tissue")]
-)
+@pytest.mark.parametrize(("index", "name"), [(0, "tench"), (281, "tabby"), (999, "toilet tissue")])
 def test_imagenet_names(index, name):
     assert imagenet().names[index] == name
 

@@ -11,8 +11,8 @@ from importlib import resources
 class Labels:
     """The classes in the order of their index.
 
-    `synsets` are WordNet 3.0 identifiers such as "n02123045", one a class, or none at all.  A synset stands once; a name
-    may repeat (ImageNet has a bird and a machine called "crane").
+    `synsets` are WordNet 3.0 identifiers such as "n02123045", one a class, or none at all.  A synset stands once;
+    a name may repeat (ImageNet has a bird and a machine called "crane").
     """
 
     names: tuple[str, ...]

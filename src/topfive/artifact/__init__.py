@@ -1,0 +1,22 @@
+"""The shipped file: an ONNX model that any runtime opens, with all that is needed to use it in its metadata.
+
+Graph: one input `images` float32 [N, C, side, side], outputs `logits` [N, classes] and `embedding` [N, D].
+"""
+
+from __future__ import annotations
+
+from topfive.artifact.file import CONSTANT, Artifact, attach, parameters, read, write
+from topfive.artifact.metadata import Card, Golden, Metadata, MetadataError
+
+__all__ = [
+    "CONSTANT",
+    "Artifact",
+    "Card",
+    "Golden",
+    "Metadata",
+    "MetadataError",
+    "attach",
+    "parameters",
+    "read",
+    "write",
+]
