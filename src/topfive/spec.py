@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from topfive.preprocess import Preprocess
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Paper:
-    """A publication.  `month` (1-12) of the first public version orders papers of one year; `arxiv` is "" before arXiv."""
+    """A publication; `month` (1-12) is that of its first public version, `arxiv` is "" where there is none."""
 
     title: str
     authors: str
@@ -25,7 +24,7 @@ class Paper:
 
 @dataclass(frozen=True)
 class Reported:
-    """One figure as the paper prints it: a fraction (never percent), the table it stands in, and how it was measured."""
+    """One figure of the paper as a fraction (never percent), the table it stands in, and how it was measured."""
 
     metric: str
     value: float
@@ -49,18 +48,24 @@ class Facts:
     reported: tuple[Reported, ...] = ()
 
 
+class Build(Protocol):
+    """Makes the network of one variant, with fresh weights."""
+
+    def __call__(self, *, num_classes: int, in_channels: int) -> Classifier: ...
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """A variant that `create_model` can build.
 
-    `build(num_classes, in_channels)` returns the network; `fact` is the row of the architecture table that it must equal;
-    `departs` says where we knowingly differ from the paper, and why ("" where we do not).
+    `fact` is the row of the architecture table that it must equal; `departs` says where we knowingly differ from the
+    paper, and why ("" where we do not).
     """
 
     name: str
     family: str
     paper: Paper
-    build: Callable[[int, int], Classifier] = field(repr=False)
+    build: Build = field(repr=False)
     preprocess: Preprocess
     facts: Facts
     fact: str

@@ -1,0 +1,54 @@
+"""The lineage: one module a paper, in order of first publication, and the networks they define, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from types import ModuleType
+
+from topfive.errors import UsageError, nearest
+from topfive.models import lenet, resnet
+from topfive.nn.classifier import Classifier
+from topfive.spec import ModelSpec
+
+TIMELINE: tuple[ModuleType, ...] = (lenet, resnet)
+
+
+def registry(modules: Iterable[ModuleType]) -> dict[str, ModelSpec]:
+    """The variants of `modules` by name, in their order; a name that comes twice is a mistake of ours and raises."""
+    specs: dict[str, ModelSpec] = {}
+    for module in modules:
+        for variant in module.VARIANTS:
+            if variant.name in specs:
+                raise ValueError(f"{variant.name} is defined twice, the second time in {module.__name__}")
+            specs[variant.name] = variant
+    return specs
+
+
+_SPECS = registry(TIMELINE)
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names that match the shell pattern, in order of history."""
+    return [name for name in _SPECS if fnmatchcase(name, pattern)]
+
+
+def spec(name: str) -> ModelSpec:
+    """What the paper says about `name`.  UsageError for a name that is not there."""
+    if name not in _SPECS:
+        raise UsageError("unknown model", name, nearest(name, _SPECS), "See: topfive models")
+    return _SPECS[name]
+
+
+def create_model(name: str, num_classes: int | None = None, in_channels: int | None = None) -> Classifier:
+    """The network with fresh weights; None means the head or the channels of the variant's own row.
+
+    Under `torch.device("meta")` it has shapes and no storage.
+    """
+    variant = spec(name)
+    num_classes = variant.facts.num_classes if num_classes is None else num_classes
+    in_channels = variant.facts.in_channels if in_channels is None else in_channels
+    for what, value in (("num_classes", num_classes), ("in_channels", in_channels)):
+        if value < 1:
+            raise UsageError(f"cannot build {name} with {what}={value}", why="it must be at least 1")
+    return variant.build(num_classes=num_classes, in_channels=in_channels)

@@ -1,0 +1,28 @@
+"""Counting a network: parameters and multiply-accumulates, on any device, the meta device included."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from topfive.nn.classifier import Classifier
+
+
+def count_params(model: nn.Module) -> int:
+    """Trainable parameters; running statistics and fixed codes do not count."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def count_macs(model: Classifier, input_size: int) -> int:
+    """Multiply-accumulates of convolutions and matrix products for one image of `input_size` x `input_size`."""
+    weight = next(model.parameters())
+    images = torch.zeros(1, model.in_channels, input_size, input_size, device=weight.device, dtype=weight.dtype)
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            model(images)
+    finally:
+        model.train(training)
+    return int(counter.get_total_flops()) // 2
