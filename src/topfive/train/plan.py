@@ -1,0 +1,162 @@
+"""What a run decides before its first step, and whether a run that is continued is still the same one."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+
+from topfive import __version__
+from topfive.data import ArrayDataset, FileDataset, ImageDataset, Splits
+from topfive.errors import RefusedError, TopfiveError, UsageError
+from topfive.models import create_model, spec
+from topfive.nn.classifier import Classifier
+from topfive.preprocess import Preprocess
+from topfive.spec import ModelSpec
+from topfive.train.placement import Placement
+from topfive.train.recipe import Recipe, differences, recipe_from
+from topfive.train.recipes import SMALL_SIDE
+
+NEAR = 0.75  # images of at least this share of a network's own size are not scaled up
+SAMPLE = 2000  # images that mean and deviation are taken from
+
+
+def preprocess_for(recipe: Recipe, splits: Splits, given: Preprocess | None = None) -> Preprocess:
+    """How images of this data set are fed to the recipe's network; `given` is what its starting weights were trained with.
+
+    Photographs go through the network's own resize and crop.  Images in memory are all of one size, often smaller than the
+    network's: they keep it where the network takes it, are framed in black where they nearly fill a fixed size (28 in LeNet's 32), and
+    are scaled otherwise.  Mean and deviation are the weights' own, or those of the training images.
+    """
+    model = spec(recipe.model)
+    base = given or model.preprocess
+    native = splits.train.images.shape[2] if isinstance(splits.train, ArrayDataset) else None
+    if recipe.img_size is not None:
+        geometry = dataclasses.replace(base, size=recipe.img_size, pad=0, crop=base.crop if native is None else 1.0)
+    elif native is None or given is not None:
+        geometry = base
+    else:
+        geometry = dataclasses.replace(base, crop=1.0, **_natural(model, native))
+    if given is not None:
+        return geometry
+    mean, std = _statistics(splits.train, model.facts.in_channels)
+    return dataclasses.replace(geometry, mean=mean, std=std)
+
+
+def _natural(model: ModelSpec, native: int) -> dict[str, int]:
+    """`size` and `pad` for images of `native` pixels a side."""
+    own = model.facts.input_size
+    if native >= NEAR * own and takes(model, native):
+        return {"size": native, "pad": 0}
+    if NEAR * own <= native <= own and (own - native) % 2 == 0:
+        return {"size": native, "pad": (own - native) // 2}
+    if own > SMALL_SIDE >= native:  # a network for photographs: twice the native size keeps its deep maps alive
+        return {"size": min(own, max(64, 2 * native)), "pad": 0}
+    return {"size": own, "pad": 0}
+
+
+def takes(model: ModelSpec, side: int) -> bool:
+    """Whether the network accepts images of this size; asked on the meta device."""
+    with torch.device("meta"):
+        network = model.build(model.facts.num_classes, model.facts.in_channels).eval()
+        try:
+            network(torch.empty(1, model.facts.in_channels, side, side))
+        except (TopfiveError, RuntimeError, ValueError):
+            return False
+    return True
+
+
+def _statistics(dataset: ImageDataset, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation a channel, on the scale [0, 1], of an even sample of the images, to four decimals."""
+    chosen = np.linspace(0, len(dataset) - 1, min(SAMPLE, len(dataset))).astype(int)
+    sums, squares, count = np.zeros(3), np.zeros(3), 0
+    for i in np.unique(chosen):
+        image = dataset[int(i)][0] / 255.0  # [C, H, W]; grey broadcasts to three
+        sums += image.sum((1, 2))
+        squares += (image**2).sum((1, 2))
+        count += image[0].size
+    mean = sums / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 1e-4))
+    if channels == 1:
+        mean, deviation = mean.mean(keepdims=True), deviation.mean(keepdims=True)
+    return tuple(round(float(m), 4) for m in mean), tuple(round(float(d), 4) for d in deviation)
+
+
+def at_scale(dataset: ImageDataset, preprocess: Preprocess, recipe: Recipe) -> ImageDataset:
+    """The data set decoding large photographs no larger than the smallest crop needs."""
+    if not isinstance(dataset, FileDataset):
+        return dataset
+    return dataclasses.replace(dataset, short_side=round(preprocess.resize_side / recipe.scale[0] ** 0.5))
+
+
+def build(recipe: Recipe, splits: Splits) -> Classifier:
+    """The network with a head for the classes of the data, in the channels of its own row."""
+    return create_model(recipe.model, num_classes=len(splits.classes))
+
+
+def environment() -> dict[str, str]:
+    """What must be equal, with threads and memory format, for a resumed run to be bit-identical."""
+    return {
+        "topfive": __version__,
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+    }
+
+
+def configuration(recipe: Recipe, splits: Splits, preprocess: Preprocess, placement: Placement, source: dict[str, Any]) -> dict[str, Any]:
+    """All that `config.yaml` holds; `source` is how the data were asked for."""
+    return {
+        "recipe": _plain(dataclasses.asdict(recipe)),
+        "digest": recipe.digest(),
+        "data": {
+            **source,
+            "fingerprint": splits.fingerprint,
+            "classes": list(splits.classes),
+            "counts": {name: len(part) for name, part in splits.parts()},
+            "skipped": [{"path": s.path, "reason": s.reason} for s in splits.skipped],
+        },
+        "preprocess": _plain(dataclasses.asdict(preprocess)),
+        "placement": dataclasses.asdict(placement),
+        "environment": environment(),
+    }
+
+
+def check_same(
+    config: dict[str, Any], recipe: Recipe, splits: Splits, *, accept_data_change: bool = False, exact: bool = False
+) -> list[str]:
+    """Raise where a continued run would not be the one that was begun.
+
+    The returned lines say why the result may not be bit-identical to an uninterrupted run's; with `exact` that is refused too.
+    """
+    changed = differences(recipe_from(config["recipe"]), recipe)
+    if changed:
+        listed = ", ".join(f"{key} was {old!r}, is {new!r}" for key, (old, new) in changed.items())
+        todo = "Leave these flags out, or start anew with another --out"
+        raise UsageError("cannot resume", None, f"the recipe changed: {listed}", todo)
+    if config["data"]["classes"] != list(splits.classes):
+        old, new = set(config["data"]["classes"]), set(splits.classes)
+        parts = [f"{word} {', '.join(sorted(names)[:5])}" for word, names in (("gone:", old - new), ("new:", new - old)) if names]
+        why = f"the classes changed ({'; '.join(parts) or 'their order'})"
+        raise RefusedError("cannot resume", splits.name, why, "Start anew with another --out")
+    loose = []
+    if config["data"]["fingerprint"] != splits.fingerprint:
+        if not accept_data_change:
+            todo = "Put them back, or continue all the same with --accept-data-change"
+            raise RefusedError("cannot resume", splits.name, "the images are not those the run began with", todo)
+        loose.append("the images changed")
+    was = config["environment"]
+    loose += [f"{key} {was.get(key)} -> {value}" for key, value in environment().items() if was.get(key) != value]
+    if loose and exact:
+        raise RefusedError("cannot resume exactly", splits.name, ", ".join(loose), "Leave out --exact")
+    return [f"not bit-identical to an uninterrupted run: {', '.join(loose)}"] if loose else []
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, for YAML."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value

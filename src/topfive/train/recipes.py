@@ -1,0 +1,88 @@
+"""The recipes that `topfive train` starts from: Python functions, each returning one whole `Recipe`."""
+
+from __future__ import annotations
+
+from topfive.data import Splits
+from topfive.spec import ModelSpec
+from topfive.train.recipe import Recipe
+
+SMALL_SIDE = 64  # pixels; images up to this are small ones, as MNIST's and CIFAR's are
+
+
+def default_recipe(spec: ModelSpec, splits: Splits, *, fine_tune: bool = False) -> Recipe:
+    """What suits this network and these images."""
+    if fine_tune:
+        return fine_tuning(spec, splits)
+    if spec.family == "LeNet":
+        return lenet(spec, splits)
+    return small_images(spec, splits) if spec.facts.input_size <= SMALL_SIDE else photographs(spec, splits)
+
+
+def lenet(spec: ModelSpec, splits: Splits) -> Recipe:
+    """Networks without normalisation: AdamW, which forgives, and its average.
+
+    The original learns the paper's squared error to the code of its class (LeCun et al. 1998, eq. 8).
+    """
+    return Recipe(
+        model=spec.name,
+        epochs=20,
+        batch_size=64,
+        opt="adamw",
+        lr=2e-3,
+        weight_decay=0.02,
+        warmup_epochs=1,
+        loss="rbf_mse" if spec.name == "lenet5_original" else "cross_entropy",
+        model_ema=0.998,
+        shift=1,
+        hflip=0.5 if splits.mirror else 0.0,
+    )
+
+
+def small_images(spec: ModelSpec, splits: Splits) -> Recipe:
+    """ResNet on CIFAR (He et al. 2015, sec. 4.2: SGD, 0.9, 0.1, batch 128, crops and mirrors) with a cosine and Nesterov."""
+    return Recipe(
+        model=spec.name,
+        epochs=30,
+        batch_size=128,
+        opt="sgd",
+        lr=0.1,
+        weight_decay=5e-4,
+        warmup_epochs=1,
+        shift=2,
+        hflip=0.5 if splits.mirror else 0.0,
+    )
+
+
+def photographs(spec: ModelSpec, splits: Splits) -> Recipe:
+    """From scratch on photographs: SGD with Nesterov and cosine, random crops as Inception's, label smoothing."""
+    return Recipe(
+        model=spec.name,
+        epochs=60,
+        batch_size=64,
+        opt="sgd",
+        lr=0.05,
+        weight_decay=1e-4,
+        warmup_epochs=3,
+        clip_grad=5.0,
+        smoothing=0.1,
+        scale=(0.25, 1.0),
+        hflip=0.5 if splits.mirror else 0.0,
+    )
+
+
+def fine_tuning(spec: ModelSpec, splits: Splits) -> Recipe:
+    """From weights that have seen ImageNet: AdamW, few epochs, gentle crops, the average of the weights."""
+    return Recipe(
+        model=spec.name,
+        epochs=12,
+        batch_size=32,
+        opt="adamw",
+        lr=5e-4,
+        weight_decay=0.02,
+        warmup_epochs=1,
+        clip_grad=1.0,
+        smoothing=0.1,
+        model_ema=0.99,
+        scale=(0.5, 1.0),
+        hflip=0.5 if splits.mirror else 0.0,
+    )

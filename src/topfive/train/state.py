@@ -1,0 +1,74 @@
+"""All that a step of training changes, and its way into a checkpoint and back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from topfive.train.average import Average
+from topfive.train.checkpoint import Checkpoint, flatten, pack_optimizer, under, unpack_optimizer
+
+
+@dataclass
+class Best:
+    """The weights of the epoch that did best on the validation images, on the processor."""
+
+    epoch: int = -1
+    top1: float = -math.inf
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass
+class State:
+    """`step` steps have been taken; `loss_sum` is over those of the epoch under way, `seconds` over all of the run's lives."""
+
+    model: nn.Module
+    optimizer: optim.Optimizer
+    average: Average | None
+    scaler: torch.amp.GradScaler
+    step: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    best: Best = field(default_factory=Best)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network whose answers count: the average where one is kept."""
+        return self.average.model if self.average is not None else self.model
+
+    def consider(self, epoch: int, top1: float) -> None:
+        """Keep the present weights if no earlier epoch did better."""
+        if top1 >= self.best.top1:
+            weights = {name: tensor.detach().cpu().clone() for name, tensor in self.evaluated.state_dict().items()}
+            self.best = Best(epoch, top1, weights)
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything, as tensors and JSON."""
+        tensors, groups = pack_optimizer(self.optimizer)
+        tensors.update(flatten("model", self.model.state_dict()))
+        if self.average is not None:
+            tensors.update(flatten("average", self.average.model.state_dict()))
+        tensors.update(flatten("best", self.best.weights))
+        state: dict[str, Any] = {
+            "groups": groups,
+            "scaler": self.scaler.state_dict(),
+            "loss_sum": self.loss_sum,
+            "seconds": self.seconds,
+            "best": {"epoch": self.best.epoch, "top1": self.best.top1},
+        }
+        return Checkpoint(self.step, tensors, state)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Become what `checkpoint` holds."""
+        self.model.load_state_dict(under("model", checkpoint.tensors))
+        if self.average is not None:
+            self.average.model.load_state_dict(under("average", checkpoint.tensors))
+        unpack_optimizer(self.optimizer, checkpoint.tensors, checkpoint.state["groups"])
+        self.scaler.load_state_dict(checkpoint.state["scaler"])
+        self.step, self.loss_sum = checkpoint.step, checkpoint.state["loss_sum"]
+        self.seconds = checkpoint.state["seconds"]
+        self.best = Best(**checkpoint.state["best"], weights=under("best", checkpoint.tensors))
