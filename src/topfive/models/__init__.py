@@ -7,11 +7,11 @@ from fnmatch import fnmatchcase
 from types import ModuleType
 
 from topfive.errors import UsageError, nearest
-from topfive.models import lenet, resnet
+from topfive.models import efficientnet, efficientnet_lite, lenet, mobilenet_v2, resnet
 from topfive.nn.classifier import Classifier
 from topfive.spec import ModelSpec
 
-TIMELINE: tuple[ModuleType, ...] = (lenet, resnet)
+TIMELINE: tuple[ModuleType, ...] = (lenet, resnet, mobilenet_v2, efficientnet, efficientnet_lite)
 
 
 def registry(modules: Iterable[ModuleType]) -> dict[str, ModelSpec]:

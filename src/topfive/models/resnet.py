@@ -8,7 +8,6 @@ paper does, in the first 1x1.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 from typing import Protocol, cast
@@ -114,13 +113,14 @@ class Stem(Protocol):
 
 def imagenet_stem(in_channels: int, width: int) -> nn.Module:
     """Table 1: 7x7 with stride 2, then 3x3 max pooling with stride 2."""
-    conv = layer(in_channels, width, 7, 2)
-    return nn.Sequential(OrderedDict(conv=conv, pool=nn.MaxPool2d(3, 2, padding=1)))
+    stem = layer(in_channels, width, 7, 2)
+    stem.add_module("pool", nn.MaxPool2d(3, 2, padding=1))
+    return stem
 
 
 def cifar_stem(in_channels: int, width: int) -> nn.Module:
     """Sec. 4.2: one 3x3."""
-    return nn.Sequential(OrderedDict(conv=layer(in_channels, width, 3)))
+    return layer(in_channels, width, 3)
 
 
 class ResNet(Classifier):

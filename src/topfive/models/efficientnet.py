@@ -1,0 +1,185 @@
+"""EfficientNet: scale depth, width and resolution together.  Tan, Le 2019, arXiv:1905.11946.
+
+Activations are [N, C, H, W].  Table 1 is B0; sec. 3.3 scales it to B7.  Plain names pad and normalise as torchvision
+does; `tf_` names as the authors' TensorFlow does: SAME padding, and epsilon 1e-3 in every normalisation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple, cast
+
+from torch import Tensor, nn
+
+from topfive.models.mobilenet_v2 import InvertedResidual, MobileNetV2, Stage
+from topfive.nn.conv import ConvNorm, same
+from topfive.nn.rounding import divisible
+from topfive.nn.squeeze_excite import SqueezeExcite
+from topfive.nn.stochastic_depth import StochasticDepth
+from topfive.preprocess import Preprocess
+from topfive.spec import Facts, ModelSpec, Paper, Reported
+
+PAPER = Paper(
+    title="EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
+    authors="Tan, Le",
+    year=2019,
+    month=5,
+    arxiv="1905.11946",
+)
+
+tf_norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
+swish = partial(nn.SiLU, inplace=True)
+torch_layer = ConvNorm(swish)
+wide_epsilon_layer = ConvNorm(swish, tf_norm)  # torchvision's B5 to B7
+tf_layer = ConvNorm(swish, tf_norm, same)
+
+
+class DroppedResidual(InvertedResidual):
+    """An inverted residual with stochastic depth on its branch; the network sets the rate."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, expansion: int, kernel: int, stride: int, layer: ConvNorm
+    ):
+        super().__init__(in_channels, out_channels, expansion=expansion, kernel=kernel, stride=stride, layer=layer)
+        self.drop = StochasticDepth()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.drop(self.branch(x)) if self.residual else self.branch(x)
+
+
+class MBConv(DroppedResidual):
+    """With squeeze and excitation after the depthwise convolution, down to a quarter of the block's own input."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, expansion: int, kernel: int, stride: int, layer: ConvNorm
+    ):
+        super().__init__(in_channels, out_channels, expansion=expansion, kernel=kernel, stride=stride, layer=layer)
+        self.squeeze_excite = SqueezeExcite(in_channels * expansion, max(1, in_channels // 4), layer.activation)
+
+    def branch(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.project(self.squeeze_excite(self.depthwise(self.expand(x)))))
+
+
+# fmt: off
+TABLE_1 = (
+    #     operator t  c    n  s  k
+    Stage(MBConv,  1, 16,  1, 1, 3),
+    Stage(MBConv,  6, 24,  2, 2, 3),
+    Stage(MBConv,  6, 40,  2, 2, 5),
+    Stage(MBConv,  6, 80,  3, 2, 3),
+    Stage(MBConv,  6, 112, 3, 1, 5),
+    Stage(MBConv,  6, 192, 4, 2, 5),
+    Stage(MBConv,  6, 320, 1, 1, 3),
+)
+# fmt: on
+
+
+def scaled(stages: Sequence[Stage], width: float, depth: float) -> tuple[Stage, ...]:
+    """Compound scaling of a table, eq. 3: channels to a multiple of eight, depths rounded up."""
+    return tuple(
+        replace(row, channels=divisible(width * row.channels), depth=math.ceil(depth * row.depth)) for row in stages
+    )
+
+
+class EfficientNet(MobileNetV2):
+    """Survival falls linearly with depth: block i of n is dropped at `drop_rate` * i / n (sec. 5.2)."""
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        *,
+        num_classes: int,
+        in_channels: int,
+        stem_channels: int,
+        last_channels: int,
+        layer: ConvNorm,
+        dropout: float,
+        drop_rate: float = 0.2,
+    ):
+        super().__init__(
+            stages,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            stem_channels=stem_channels,
+            last_channels=last_channels,
+            layer=layer,
+            dropout=dropout,
+        )
+        drops = [module for module in self.modules() if isinstance(module, StochasticDepth)]
+        for index, drop in enumerate(drops):
+            drop.rate = drop_rate * index / len(drops)
+
+    def initialise(self, module: nn.Module) -> None:
+        super().initialise(module)
+        if isinstance(module, nn.Linear):
+            bound = 1 / math.sqrt(module.out_features)
+            nn.init.uniform_(module.weight, -bound, bound)
+
+
+def preprocess(size: int) -> Preprocess:
+    """The authors': bicubic, and 16 pixels cut from each side of the resized image."""
+    return Preprocess(size=size, crop=size / (size + 32), interpolation="bicubic")
+
+
+class Scaling(NamedTuple):
+    """One of B0 to B7: its multipliers, its input, its counts and its errors in table 2."""
+
+    name: str
+    layer: ConvNorm
+    width: float
+    depth: float
+    size: int
+    dropout: float
+    params: int
+    macs: int
+    top1_error: float
+    top5_error: float
+
+
+# fmt: off
+TABLE_2 = (
+    #       name               layer               width depth size dropout params    macs            top-1  top-5
+    Scaling("efficientnet_b0", torch_layer,        1.0, 1.0, 224, 0.2, 5_288_548,  385_814_752,    0.229, 0.067),
+    Scaling("efficientnet_b1", torch_layer,        1.0, 1.1, 240, 0.2, 7_794_184,  686_802_832,    0.209, 0.056),
+    Scaling("efficientnet_b2", torch_layer,        1.1, 1.2, 260, 0.3, 9_109_994,  993_561_872,    0.199, 0.051),
+    Scaling("efficientnet_b3", torch_layer,        1.2, 1.4, 300, 0.3, 12_233_232, 1_827_141_392,  0.184, 0.043),
+    Scaling("efficientnet_b4", torch_layer,        1.4, 1.8, 380, 0.4, 19_341_616, 4_393_771_024,  0.171, 0.036),
+    Scaling("efficientnet_b5", wide_epsilon_layer, 1.6, 2.2, 456, 0.4, 30_389_784, 10_266_384_752, 0.164, 0.033),
+    Scaling("efficientnet_b6", wide_epsilon_layer, 1.8, 2.6, 528, 0.5, 43_040_704, 19_067_593_536, 0.160, 0.032),
+    Scaling("efficientnet_b7", wide_epsilon_layer, 2.0, 3.1, 600, 0.5, 66_347_960, 37_745_884_192, 0.157, 0.030),
+)
+# fmt: on
+
+
+def _variant(name: str, layer: ConvNorm, row: Scaling) -> ModelSpec:
+    build = partial(
+        EfficientNet,
+        scaled(TABLE_1, row.width, row.depth),
+        stem_channels=divisible(32 * row.width),
+        last_channels=divisible(1280 * row.width),
+        layer=layer,
+        dropout=row.dropout,
+    )
+    reported = tuple(
+        Reported(metric, error, "table 2, recalled", "ImageNet val, 1 crop")
+        for metric, error in (("top1_error", row.top1_error), ("top5_error", row.top5_error))
+    )
+    return ModelSpec(
+        name=name,
+        family="EfficientNet",
+        paper=PAPER,
+        build=build,
+        preprocess=preprocess(row.size),
+        facts=Facts(row.params, row.macs, input_size=row.size, reported=reported),
+        fact=row.name,
+        departs="" if layer is tf_layer else "padding is symmetric, as torchvision's; the authors' is the tf_ form",
+    )
+
+
+VARIANTS = (
+    *(_variant(row.name, row.layer, row) for row in TABLE_2),
+    *(_variant(f"tf_{row.name}", tf_layer, row) for row in TABLE_2),
+)
