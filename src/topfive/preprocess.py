@@ -1,7 +1,7 @@
 """The one resize, crop and normalise: RGB or grey pixels -> what a network is fed.
 
-Geometry: the image is scaled so that its short side is `resize_side` = floor(size / crop) (the long side is truncated to
-a whole number), the centred `size` x `size` square is kept, and `pad` black pixels are added on each side, so that a
+Geometry: the image is scaled so that its short side is `resize_side` = floor(size / crop) (the long side truncated to a
+whole number), the centred `size` x `size` square is kept, and `pad` black pixels are added on each side, so that a
 network gets `side` = size + 2 * pad.  Scaling and cropping are one pass that computes only the pixels kept, so an image
 of 20000 x 1 costs no more than any other; the result is that of scaling wholly and cropping then, to within one level.
 An image whose short side is `resize_side` already is only cropped.  Scaling has antialiasing and rounds to 8 bits.
@@ -46,7 +46,7 @@ class Preprocess:
     """
 
     size: Annotated[int, Field(ge=1, le=8192)] = 224
-    crop: Annotated[float, Field(gt=0, le=1)] = 0.875
+    crop: Annotated[float, Field(ge=0.1, le=1)] = 0.875
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
     mean: tuple[_Finite, ...] = IMAGENET_MEAN
     std: tuple[Annotated[_Finite, Field(gt=0)], ...] = IMAGENET_STD
@@ -109,7 +109,8 @@ class Preprocess:
         out = np.empty(batch.shape, np.float32)
         for channel, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
             table = ((levels - mean) / std).astype(np.float32)
-            out[:, channel] = table[batch[:, channel]]
+            for plane, target in zip(batch[:, channel], out[:, channel], strict=True):
+                np.take(table, plane, out=target, mode="clip")  # by plane: a contiguous target needs no buffer
         return out
 
     def _centre(self, pixels: Pixels) -> tuple[_Size, _Square]:

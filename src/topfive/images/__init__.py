@@ -1,0 +1,258 @@
+"""The one decoder: bytes or a file -> upright RGB pixels [H, W, 3] uint8, or an `ImageError` that says why not.
+
+Everything that reads a picture (training, prediction, export, server) comes through `decode`, so one file gives the
+same pixels everywhere.  Its rules:
+
+- Only regular files are opened (a FIFO would hang); the content decides the format, never the name.
+- Formats: JPEG (with MPO), PNG, WebP, GIF, BMP, TIFF and PNM.  Left out on purpose: EPS (Pillow would start
+  Ghostscript), WMF and PSD (drawings and layers, not pixels), TGA (no signature, so anything may be one), ICO and ICNS
+  (containers of other formats), JPEG 2000, AVIF, DDS, FITS and the rest (rare as photographs, and each is more C code
+  facing strangers' files); HEIC needs a library of its own.
+- More pixels than the limit are refused from the header alone.  So is a PNG whose file is too small for the pixels that
+  it claims: deflate never shrinks by more than 1032 : 1, so such a file has been cut, however well its pixels compress.
+- Animations and multi-page files give their first frame.
+- 16-bit values keep their high byte; float and 32-bit values are scaled so that none is cut off (see `modes`).
+- Transparency is composited on white.  Colour profiles are not applied, as nowhere in this field; CMYK is converted by
+  the plain formula, CIELAB by its definition.
+- EXIF orientation 1-8 is applied; any other value is ignored.
+
+Undetectable: a bit flipped inside a JPEG's data, and a JPEG or small PNG that ends early but in order.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from topfive.errors import DataError, shown
+from topfive.images import modes, signature
+
+PIXEL_LIMIT = 50_000_000
+EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+    | {".pbm", ".pgm", ".ppm", ".pnm", ".pfm"}
+)
+
+_MAXIMUM_SCANS = 200  # a progressive JPEG has about ten; a scan of a few bytes costs a pass over the whole picture
+_MAXIMUM_FRAMES = 1000  # where counting walks through the file, it stops here
+_DEFLATE_RATIO = 1032  # the most that deflate can shrink
+_JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed zero, nor a restart, nor padding
+_ORIENTATION = 0x0112  # the EXIF tag
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = {_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]}
+_CHATTER = r"PIL\.(Jpeg|Mpo|Png|Tiff)ImagePlugin"  # warn about damaged EXIF, tags, MPO and APNG that they then ignore
+_QUIET = ("ignore", None, Warning, re.compile(_CHATTER), 0)
+
+
+class ImageError(DataError):
+    """A file that gives no picture; `reason` says why in a few words, `path` is None for bytes."""
+
+    @property
+    def reason(self) -> str:
+        return self.why
+
+    @property
+    def path(self) -> str | os.PathLike[str] | None:
+        return self.where
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """pixels [H, W, 3] uint8, upright and read-only; size (width, height) is upright and before any draft scaling."""
+
+    pixels: NDArray[np.uint8]
+    format: str
+    frames: int  # at least; the pixels are those of the first
+    size: tuple[int, int]
+
+
+def decode(
+    source: bytes | str | os.PathLike[str], short_side: int | None = None, pixel_limit: int = PIXEL_LIMIT
+) -> Picture:
+    """The picture in `source`: encoded bytes, or the path of a file.
+
+    `short_side`: the side that the caller will scale to.  A JPEG is then decoded at the smallest of 1/8, 1/4, 1/2, 1
+    whose short side is still at least twice that.  Raises ImageError, and nothing else, whatever the file holds.
+    """
+    path = None if isinstance(source, bytes) else source
+    try:
+        data = source if isinstance(source, bytes) else _read(source, pixel_limit)
+        return _decode(data, short_side, pixel_limit)
+    except _RefusedError as refused:
+        raise ImageError("image", path, refused.reason, refused.todo) from None
+    except MemoryError:
+        raise ImageError("image", path, "not enough memory to decode it", "Scale it down.") from None
+
+
+class _RefusedError(Exception):
+    """Why a file gives no picture, where its name is not known."""
+
+    def __init__(self, reason: str, todo: str = "Replace or remove the file."):
+        self.reason, self.todo = reason, todo
+        super().__init__(reason)
+
+
+def _read(path: str | os.PathLike[str], pixel_limit: int) -> bytes:
+    limit = 8 * pixel_limit + 2**24  # eight bytes a pixel (16-bit RGBA, uncompressed) and what surrounds them
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        _check_regular(os.stat(path).st_mode)
+        with open(os.open(path, flags), "rb") as file:
+            _check_regular(os.fstat(file.fileno()).st_mode)  # it may have been replaced in between
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        raise _RefusedError("no such file", "Check the path.") from None
+    except PermissionError:
+        raise _RefusedError("permission denied", "Make it readable.") from None
+    except OSError as error:
+        reason = "a loop of symbolic links" if error.errno == errno.ELOOP else error.strerror or type(error).__name__
+        raise _RefusedError(reason, "Check the path.") from None
+    except ValueError as error:  # a NUL in the path
+        raise _RefusedError(str(error), "Check the path.") from None
+    if len(data) > limit:
+        raise _RefusedError(f"more than {limit:,} bytes", "Scale it down or raise the pixel limit.")
+    return data
+
+
+def _check_regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "directory", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket"}
+        kind = kinds.get(stat.S_IFMT(mode), "device")
+        raise _RefusedError(f"not a regular file: {kind}", "Name an image file.")
+
+
+def _decode(data: bytes, short_side: int | None, pixel_limit: int) -> Picture:
+    if not data:
+        raise _RefusedError("empty file")
+    if _QUIET not in warnings.filters:  # never taken back: warnings.catch_warnings is not safe in threads
+        warnings.filterwarnings("ignore", category=Warning, module=_CHATTER)
+    try:
+        image = _opened(data)
+        _check_size(data, image, pixel_limit)
+        size = image.size
+        is_draft = bool(short_side) and image.format in ("JPEG", "MPO")
+        if short_side and is_draft:
+            image.draft(None, (2 * short_side, 2 * short_side))
+        image.load()
+        if not is_draft:
+            size = image.size  # Pillow turns a TIFF upright while loading it
+        form, frames, turn = image.format or "", _frames(data, image), _turn(image)
+        upright = modes.rgb(image)
+        if turn is not None:
+            upright = upright.transpose(turn)
+        return Picture(np.asarray(upright), form, frames, (size[1], size[0]) if turn in _SIDEWAYS else size)
+    except (_RefusedError, MemoryError):
+        raise
+    except Exception as error:  # on damage Pillow raises OSError, SyntaxError, ValueError, struct.error, KeyError ...
+        raise _damaged(data, error) from None
+
+
+def _opened(data: bytes) -> ImageFile.ImageFile:
+    """Header read, pixels not.  Not by Image.open: its size check warns, which cannot be caught safely in threads."""
+    file = BytesIO(data)
+    match signature.decodable(data):
+        case "JPEG":
+            try:
+                return JpegImagePlugin.jpeg_factory(file)
+            except Exception:  # a damaged MPO index must not cost the picture
+                file.seek(0)
+                return JpegImagePlugin.JpegImageFile(file)
+        case "PNG":
+            return PngImagePlugin.PngImageFile(file)
+        case "WEBP":
+            return WebPImagePlugin.WebPImageFile(file)
+        case "GIF":
+            return GifImagePlugin.GifImageFile(file)
+        case "BMP":
+            return BmpImagePlugin.BmpImageFile(file)
+        case "TIFF":
+            return TiffImagePlugin.TiffImageFile(file)
+        case "PNM":
+            return PpmImagePlugin.PpmImageFile(file)
+    if picture := signature.foreign_picture(data):
+        raise _RefusedError(f"unsupported format: {picture}", "Convert it to JPEG or PNG.")
+    other = signature.foreign(data)
+    raise _RefusedError(f"not an image: {other}" if other else "not an image")
+
+
+def _check_size(data: bytes, image: ImageFile.ImageFile, pixel_limit: int) -> None:
+    """Refuse what the header shows to be too much or too little."""
+    width, height = image.size
+    if width * height > pixel_limit:
+        reason = f"{width} x {height} is over the limit of {pixel_limit:,} pixels"
+        raise _RefusedError(reason, "Scale it down or raise the limit.")
+    if image.format == "PNG":
+        depth, channels = data[24], {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[data[25]]
+        if width * height * depth * channels > 8 * _DEFLATE_RATIO * len(data):
+            raise _RefusedError("truncated")
+    if image.format in ("JPEG", "MPO") and _has_many_scans(data):
+        raise _RefusedError(f"more than {_MAXIMUM_SCANS} scans", "Save it anew.")
+
+
+def _has_many_scans(data: bytes) -> bool:
+    if data.count(b"\xff\xda") <= _MAXIMUM_SCANS:
+        return False
+    scans, at = 0, 2  # they may lie in what follows the picture, as in a motion photo: walk up to its end
+    while (found := _JPEG_MARKER.search(data, at)) and found[0] != b"\xff\xd9" and scans <= _MAXIMUM_SCANS:
+        scans += found[0] == b"\xff\xda"
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    return scans > _MAXIMUM_SCANS
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    try:
+        value: Any = image.getexif().get(_ORIENTATION)
+        return _UPRIGHT.get(value)
+    except Exception:  # damaged EXIF says nothing; the pixels are still good
+        return None
+
+
+def _frames(data: bytes, image: ImageFile.ImageFile) -> int:
+    if image.format not in ("GIF", "TIFF"):
+        return max(1, int(getattr(image, "n_frames", 1)))
+    frames = 1
+    try:
+        again = _opened(data)  # counting moves the reader
+        if isinstance(again, GifImagePlugin.GifImageFile):
+            return again.n_frames
+        while frames < _MAXIMUM_FRAMES:
+            again.seek(frames)
+            frames += 1
+    except Exception:  # the end, or damage after the first frame
+        return frames
+    return frames
+
+
+def _damaged(data: bytes, error: Exception) -> _RefusedError:
+    text = " ".join(str(error).split())
+    if "truncated" in text.lower() or isinstance(error, EOFError):
+        return _RefusedError("truncated")
+    return _RefusedError(f"damaged {signature.decodable(data)}: {shown(text)[:80] or type(error).__name__}")
