@@ -2,5 +2,6 @@
 
 from topfive.data.dataset import ArrayDataset, FileDataset, ImageDataset, Skipped, Splits
 from topfive.data.source import open_data
+from topfive.data.table import write_split
 
-__all__ = ["ArrayDataset", "FileDataset", "ImageDataset", "Skipped", "Splits", "open_data"]
+__all__ = ["ArrayDataset", "FileDataset", "ImageDataset", "Skipped", "Splits", "open_data", "write_split"]

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from topfive.errors import DataError
+from topfive.data.pickled import array_of, read_pickled
+from topfive.errors import DataError, shown
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _CIFAR100_NAMES = (
@@ -39,26 +40,43 @@ def read_cifar100(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], N
     return *_read(folder, "train", 1, 100), *_read(folder, "test", 1, 100)
 
 
-def _read(folder: Path, name: str, label_byte: int, classes: int) -> Part:
-    path = folder / f"{name}.bin"
-    if not path.is_file():
-        raise DataError("incomplete data set", folder, f"{name}.bin is missing", "Fetch it again")
-    return _read_binary(path, label_byte, classes)
+def _read(folder: Path, name: str, coarse: int, classes: int) -> Part:
+    """One file in either layout; `coarse` labels stand before the one that counts."""
+    binary, pickled = folder / f"{name}.bin", folder / name
+    if binary.is_file():
+        path, (images, labels) = binary, _read_binary(binary, coarse)
+    elif pickled.is_file():
+        path, (images, labels) = pickled, _read_pickled(pickled, "fine_labels" if coarse else "labels")
+    else:
+        raise DataError("incomplete data set", folder, f"{name} or {name}.bin is missing", "Fetch it again")
+    if labels.max() >= classes:
+        raise DataError("damaged CIFAR file", path, f"a label is {labels.max()}, not below {classes}", "Fetch it again")
+    return np.ascontiguousarray(images).reshape(-1, 3, SIDE, SIDE), labels
 
 
-def _read_binary(path: Path, label_byte: int, classes: int) -> Part:
-    """Records of label_byte + 1 labels (the last one counts) and 3072 pixels."""
+def _read_binary(path: Path, coarse: int) -> Part:
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
         raise DataError("cannot read", path, error.strerror or str(error)) from None
-    record = label_byte + 1 + PIXELS
+    record = coarse + 1 + PIXELS
     if not content.size or content.size % record:
         raise DataError(
             "damaged CIFAR file", path, f"{content.size} bytes are not records of {record}", "Fetch it again"
         )
     records = content.reshape(-1, record)
-    labels = np.ascontiguousarray(records[:, label_byte])
-    if labels.max() >= classes:
-        raise DataError("damaged CIFAR file", path, f"a label is {labels.max()}, not below {classes}", "Fetch it again")
-    return np.ascontiguousarray(records[:, label_byte + 1 :]).reshape(-1, 3, SIDE, SIDE), labels
+    return records[:, coarse + 1 :], np.ascontiguousarray(records[:, coarse])
+
+
+def _read_pickled(path: Path, key: str) -> Part:
+    found = read_pickled(path)
+    images, labels = array_of(found.get("data")), found.get(key)
+    if images is None or images.ndim != 2 or images.shape[1] != PIXELS or not len(images):
+        raise DataError("damaged CIFAR file", path, f"it has no bytes of N x {PIXELS} pixels", "Fetch it again")
+    if not isinstance(labels, list) or len(labels) != len(images):
+        raise DataError(
+            "damaged CIFAR file", path, f"it has no list {shown(key)} of {len(images)} labels", "Fetch it again"
+        )
+    if not all(isinstance(label, int) and 0 <= label < 256 for label in labels):
+        raise DataError("damaged CIFAR file", path, "a label is no small number", "Fetch it again")
+    return images, np.array(labels, np.uint8)

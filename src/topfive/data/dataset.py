@@ -42,8 +42,9 @@ class ArrayDataset:
     prefix: str  # the name of image i is prefix/i
 
     def __post_init__(self) -> None:
-        assert (self.images.ndim, self.images.dtype) == (4, np.uint8), "images must be uint8 [N, C, H, W]"
-        assert (self.labels.shape, self.labels.dtype) == ((len(self.images),), np.int64), "labels must be int64 [N]"
+        assert self.images.ndim == 4, "images must be [N, C, H, W]"
+        assert self.images.dtype == np.uint8, "images must be uint8"
+        assert self.labels.shape == (len(self.images),), "labels must be [N]"
 
     def __len__(self) -> int:
         return len(self.images)
@@ -69,14 +70,14 @@ class FileDataset:
     short_side: int | None = None
 
     def __post_init__(self) -> None:
-        assert (self.labels.shape, self.labels.dtype) == ((len(self.paths),), np.int64), "labels must be int64 [N]"
+        assert self.labels.shape == (len(self.paths),), "labels must be [N]"
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
         picture = decode(self.path(index), short_side=self.short_side)
-        return np.ascontiguousarray(picture.pixels.transpose(2, 0, 1)), int(self.labels[index])
+        return picture.pixels.transpose(2, 0, 1).copy(), int(self.labels[index])
 
     def name(self, index: int) -> str:
         return self.paths[index]

@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from topfive.data.check import Progress
 from topfive.data.dataset import Splits
+from topfive.data.files import Choices, assemble
+from topfive.data.folder import list_folder
+from topfive.data.imagenet import open_imagenet
 from topfive.data.named import NAMED, open_arrays
+from topfive.data.table import list_table
 from topfive.errors import DataError, nearest
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 
 def open_data(
@@ -17,10 +24,41 @@ def open_data(
     seed: int = 0,
     val_fraction: float = 0.1,
     test_fraction: float = 0.1,
+    max_bad: float = 0.05,
+    allow_empty: bool = False,
+    follow_links: bool = False,
+    short_side: int | None = None,
+    progress: Progress | None = None,
 ) -> Splits:
+    """Open a folder of classes, a CSV file or a named data set, every bad file found and named.
+
+    `data_root` is where named sets are looked for (default: see places.data_folder) and, if given, where the relative
+    paths of a CSV file start.  The fractions are of all images, or of train where the source itself gives val or test;
+    for a named set `val_fraction` only says whether (not 0) its fixed validation images are held out.  More than
+    `max_bad` (a fraction) of bad files is an error; `allow_empty` accepts classes without images; `follow_links` follows
+    links that lead out of the folder; `short_side` see FileDataset.  Raises DataError, or UsageError for a setting.
+    """
+    choices = Choices(seed, val_fraction, test_fraction, max_bad, allow_empty, follow_links, short_side)
+    name = os.fspath(source)
     root = Path(data_root) if data_root is not None else None
-    if source in NAMED:
-        return open_arrays(NAMED[str(source)], root, val_fraction)
+    if name == "imagenet":
+        return open_imagenet(root, choices, progress)
+    if name in NAMED:
+        return open_arrays(NAMED[name], root, val_fraction)
+    if os.path.isdir(name):
+        return assemble(_title(name), list_folder(name, follow_links, allow_empty), choices, progress)
+    if os.path.isfile(name) and name.lower().endswith(".csv"):
+        base = os.fspath(data_root) if data_root is not None else None
+        return assemble(_title(name), list_table(name, base, follow_links), choices, progress)
+    if not os.path.exists(name):
+        todo = nearest(name, NAMED).capitalize() or f"Named sets: {', '.join(NAMED)}"
+        raise DataError("no such data set", name, "it is neither a folder, a CSV file nor a name", todo)
+    if name.lower().endswith(ARCHIVES):
+        raise DataError("data set", name, "archives are not read", "Unpack it and give the folder")
     raise DataError(
-        "no such data set", source, "it is neither a folder, a CSV file nor a name", nearest(str(source), NAMED)
+        "data set", name, "it is neither a folder nor a .csv file", "Give a folder of class folders or a CSV file"
     )
+
+
+def _title(path: str) -> str:
+    return os.path.basename(os.path.abspath(path)) or path
