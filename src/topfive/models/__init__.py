@@ -7,11 +7,20 @@ from fnmatch import fnmatchcase
 from types import ModuleType
 
 from topfive.errors import UsageError, nearest
-from topfive.models import efficientnet, efficientnet_lite, lenet, mobilenet_v2, resnet
+from topfive.models import alexnet, efficientnet, efficientnet_lite, lenet, mobilenet_v2, one_weird_trick, resnet, vgg
 from topfive.nn.classifier import Classifier
 from topfive.spec import ModelSpec
 
-TIMELINE: tuple[ModuleType, ...] = (lenet, resnet, mobilenet_v2, efficientnet, efficientnet_lite)
+TIMELINE: tuple[ModuleType, ...] = (
+    lenet,
+    alexnet,
+    one_weird_trick,
+    vgg,
+    resnet,
+    mobilenet_v2,
+    efficientnet,
+    efficientnet_lite,
+)
 
 
 def registry(modules: Iterable[ModuleType]) -> dict[str, ModelSpec]:
