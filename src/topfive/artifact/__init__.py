@@ -5,7 +5,7 @@ Graph: one input `images` float32 [N, C, side, side], outputs `logits` [N, class
 
 from __future__ import annotations
 
-from topfive.artifact.file import CONSTANT, Artifact, attach, parameters, read, write
+from topfive.artifact.file import CONSTANT, Artifact, attach, parameters, read, rename, write
 from topfive.artifact.metadata import Card, Golden, Metadata, MetadataError
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "attach",
     "parameters",
     "read",
+    "rename",
     "write",
 ]

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,23 +108,34 @@ def write(path: str | os.PathLike[str], contents: bytes) -> None:
     target = Path(path)
     temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}"[:200])
     try:
-        with open(temporary, "wb") as file:
+        with _writing(target), open(temporary, "wb") as file:
             file.write(contents)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, target)
+        rename(temporary, target)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+
+def rename(written: Path, target: Path) -> None:
+    """Put a file that is safely on the disk in the place of `target`, in the same folder."""
+    with _writing(target):
+        os.replace(written, target)
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextlib.contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise ResourceError(
-            "cannot write", path, error.strerror or str(error), "Free space or choose another place"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        why = error.strerror or str(error)
+        raise ResourceError("cannot write", target, why, "Free space or choose another place") from error
 
 
 def _bytes(path: str | os.PathLike[str]) -> bytes:

@@ -42,7 +42,7 @@ class ClassScore:
 class Evaluation:
     """What was measured on `n` images, whose `probabilities` [n, K], `labels` [n] and `names` are in one order.
 
-    top-5 is over min(5, K) classes; `confusion` [K, K] has the truth in rows; `skipped` could not be read and is not in n.
+    top-5 is over min(5, K) classes; `confusion` [K, K] has the truth in rows; `skipped` are not in n.
     """
 
     classes: tuple[str, ...]
