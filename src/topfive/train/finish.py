@@ -1,14 +1,141 @@
-"""What follows the last step: the best weights calibrated, shipped, and measured as shipped."""
+"""What follows the last step: the best weights calibrated, shipped as one file, and measured as shipped."""
+
 from __future__ import annotations
+
+import csv
+import io
 from dataclasses import dataclass
-from topfive.train.loop import answers
-from topfive.evaluate.metrics import rank
+from pathlib import Path
+from typing import Any
+
+from topfive.artifact import Card
+from topfive.data import ImageDataset, Splits
+from topfive.data.table import label_cell, path_cell
+from topfive.evaluate import Evaluation, evaluate, fit_temperature
+from topfive.export import Parity, export, golden_images
+from topfive.labels import Labels, imagenet
+from topfive.models import spec
+from topfive.predictor import Predictor
+from topfive.preprocess import Preprocess
 from topfive.train.batches import EvaluationBatches
+from topfive.train.loop import Work, answers
+from topfive.train.state import State
+
+ARTIFACT, PREDICTIONS = "model.onnx", "predictions.csv"
+
+
 @dataclass(frozen=True)
 class Report:
-    n: int
-    top1: float
-def finish(state, work, splits, preprocess):
-    if state.best.weights: state.evaluated.load_state_dict(state.best.weights)
-    l,y=answers(state.evaluated, EvaluationBatches(splits.test, preprocess, 256, 2), work)
-    return Report(len(y), float((rank(l,y)==0).mean()))
+    """A finished run: where it is, and what its artifact scores on `split`, the images it has not learnt from."""
+
+    run: Path
+    artifact: Path
+    split: str
+    evaluation: Evaluation
+    parity: Parity
+    temperature: float
+    seconds: float
+    best_epoch: int
+
+    def text(self) -> str:
+        """A few lines for people."""
+        e = self.evaluation
+        low, high = e.top1_interval.low, e.top1_interval.high
+        return (
+            f"{self.split}: top-1 {e.top1:.2%} (95% {low:.2%} to {high:.2%}), top-5 {e.top5:.2%}, nll {e.nll:.4f}, "
+            f"ece {e.ece:.4f} on {e.n} images, measured on the shipped file\n"
+            f"epoch {self.best_epoch} was best; trained in {self.seconds:.0f} s; "
+            f"the file equals the network to {self.parity.difference:.1e}\n"
+            f"{self.artifact}"
+        )
+
+    def contract(self) -> dict[str, Any]:
+        """What `topfive train --json` prints."""
+        return {
+            "run": str(self.run),
+            "artifact": str(self.artifact),
+            "split": self.split,
+            "n": self.evaluation.n,
+            "top1": self.evaluation.top1,
+        }
+
+
+def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> Report:
+    """Ship the weights that did best on the validation images (the last ones where there are none) and measure the file.
+
+    The temperature is fitted on the validation images (Guo et al. 2017, arXiv:1706.04599, sec. 4.2).
+    """
+    model = state.evaluated
+    if state.best.weights:
+        model.load_state_dict(state.best.weights)
+    temperature = 1.0
+    if work.validation is not None:
+        temperature = fit_temperature(*answers(model, work.validation, work))
+    split, measured = held_out(splits)
+    labels, card = labels_of(splits), card_of(work, splits, state)
+    folder = work.run.folder
+    parity = export(
+        model,  # type: ignore[arg-type]
+        folder / ARTIFACT,
+        preprocess=preprocess,
+        labels=labels,
+        card=card,
+        golden=golden_images(measured, preprocess),
+        temperature=temperature,
+    )
+    from topfive.export.folder import write_folder
+
+    write_folder(model, folder, preprocess=preprocess, labels=labels, card=card, temperature=temperature)  # type: ignore[arg-type]
+    predictor = Predictor.load(folder / ARTIFACT, threads=work.placement.threads, batch_size=64)
+    evaluation = evaluate(predictor, measured)
+    work.run.write(PREDICTIONS, predictions_table(evaluation, splits.classes).encode("utf-8", "surrogateescape"))
+    return Report(
+        run=folder,
+        artifact=folder / ARTIFACT,
+        split=split,
+        evaluation=evaluation,
+        parity=parity,
+        temperature=temperature,
+        seconds=state.seconds,
+        best_epoch=state.best.epoch + 1 if state.best.weights else work.recipe.epochs,
+    )
+
+
+def held_out(splits: Splits) -> tuple[str, ImageDataset]:
+    """The images to measure on: test, else val, else, for want of others, train."""
+    return next((name, part) for name, part in reversed(splits.parts()) if len(part))
+
+
+def labels_of(splits: Splits) -> Labels:
+    """The data set's class names; where these are ImageNet's synsets, their words too."""
+    known = imagenet()
+    words = dict(zip(known.synsets, known.names, strict=True))
+    if all(name in words for name in splits.classes):
+        return Labels(tuple(words[name] for name in splits.classes), splits.classes)
+    return Labels(splits.classes)
+
+
+def card_of(work: Work, splits: Splits, state: State) -> Card:
+    """What the file says of its origin."""
+    model = spec(work.recipe.model)
+    paper = model.paper
+    where = f"arXiv:{paper.arxiv}" if paper.arxiv else str(paper.year)
+    return Card(
+        architecture=model.name,
+        paper=f"{paper.title}. {paper.authors}, {where}",
+        data=f"{splits.name}, {len(splits.train)} training images, fingerprint {splits.fingerprint[:16]}",
+        recipe=work.recipe.digest(),
+        metrics={"val_top1": state.best.top1} if state.best.weights else {},
+    )
+
+
+def predictions_table(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
+    """CSV `path,label,predicted,probability,correct`, one row an image, in the order of the data set."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["path", "label", "predicted", "probability", "correct"])
+    best = evaluation.probabilities.argmax(axis=1)
+    for name, label, guess, row in zip(evaluation.names, evaluation.labels, best, evaluation.probabilities, strict=True):
+        cells = [path_cell(name), label_cell(classes[label]), label_cell(classes[guess])]
+        writer.writerow([*cells, f"{row[guess]:.6f}", int(label == guess)])
+    return table.getvalue()

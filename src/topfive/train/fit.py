@@ -45,7 +45,7 @@ class Surroundings:
 
     threads: int | None = None
     channels_last: bool | None = None
-    workers: int = field(default_factory=available_cores)
+    workers: int | None = None
     checkpoint_seconds: float = 60.0
     placement_cache: Path | None = None
     accept_data_change: bool = False
@@ -62,6 +62,7 @@ def fit(
     Raises StoppedError after a signal, DivergedError, and what the floors below raise.
     """
     around = surroundings or Surroundings()
+    workers = around.workers or available_cores()
     if len(splits.train) < 2:
         raise DataError("training set", splits.name, f"it has {len(splits.train)} images", "Give it at least two a class")
     config = run.config
@@ -76,7 +77,7 @@ def fit(
     model, preprocess = starting_point(recipe, splits, around.watch)
     loss = make_loss(recipe)
     batches = training_batches(
-        at_scale(splits.train, preprocess, recipe), recipe, preprocess, around.workers, around.watch.loading
+        at_scale(splits.train, preprocess, recipe), recipe, preprocess, workers, around.watch.loading
     )
     if config is not None:
         placement = Placement(**config["placement"])
@@ -94,7 +95,7 @@ def fit(
     validation = None
     if len(splits.val):
         part = at_scale(splits.val, preprocess, recipe)
-        validation = EvaluationBatches(part, preprocess, recipe.batch_size, around.workers)
+        validation = EvaluationBatches(part, preprocess, recipe.batch_size, workers)
     work = Work(
         recipe, batches, validation, loss, placement, torch.device(device), run, around.watch, around.checkpoint_seconds
     )

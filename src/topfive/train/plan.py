@@ -61,7 +61,7 @@ def _natural(model: ModelSpec, native: int) -> dict[str, int]:
 def takes(model: ModelSpec, side: int) -> bool:
     """Whether the network accepts images of this size; asked on the meta device."""
     with torch.device("meta"):
-        network = model.build(model.facts.num_classes, model.facts.in_channels).eval()
+        network = create_model(model.name).eval()
         try:
             network(torch.empty(1, model.facts.in_channels, side, side))
         except (TopfiveError, RuntimeError, ValueError):

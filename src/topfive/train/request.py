@@ -1,0 +1,127 @@
+"""What a user asks for, completed: the run folder, the whole recipe and the data set, for a new run or a continued one."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from topfive.data import ArrayDataset, Splits, open_data
+from topfive.errors import UsageError
+from topfive.models import spec
+from topfive.train.loop import Watch
+from topfive.train.recipe import Recipe, recipe_from
+from topfive.train.recipes import SMALL_SIDE, default_recipe
+from topfive.train.run import CONFIG, Run, new_folder
+
+SMALL, PHOTOGRAPHS = "resnet20_cifar", "tf_efficientnet_lite0"  # networks where none is named
+
+
+@dataclass(frozen=True)
+class Request:
+    """A wish for a run.  `settings` are the recipe fields that the user named; what is None is chosen, or taken from a continued run.
+
+    `resume`: None for a new run, "" for the one in `out`, else its folder.
+    """
+
+    data: str | None = None
+    out: Path | None = None
+    resume: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    data_root: Path | None = None
+    split_seed: int = 0
+    val_fraction: float = 0.1
+    test_fraction: float = 0.1
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The answer; `source` is how the data were asked for, for `config.yaml`."""
+
+    folder: Path
+    recipe: Recipe
+    splits: Splits
+    source: dict[str, Any]
+
+
+def settle(request: Request, watch: Watch) -> Settled:
+    """Find the run to continue or plan a new one, and open its data."""
+    request = _without_misread_resume(request)
+    folder = _folder_to_continue(request)
+    config = Run(folder).config if folder is not None else None
+    if config is not None:
+        assert folder is not None
+        source = {key: config["data"].get(key) for key in _source(request)}
+        if request.data is not None and request.data != source["source"]:
+            raise UsageError("cannot resume", folder, f"it trains on {source['source']}, not on {request.data}")
+        splits = _open(source, request.data_root, watch)
+        recipe = recipe_from({**config["recipe"], **_checked(request.settings)})
+        return Settled(folder, recipe, splits, source)
+    if request.data is None:
+        raise UsageError("missing data", None, "a folder, a CSV file or a name is needed", "See: topfive data list")
+    source = _source(request)
+    splits = _open(source, request.data_root, watch)
+    settings = _checked(request.settings)
+    small = isinstance(splits.train, ArrayDataset) and splits.train.images.shape[2] <= SMALL_SIDE
+    if "model" not in settings and not small:
+        settings.setdefault("weights", "imagenet")
+    model = spec(settings.get("model", SMALL if small else PHOTOGRAPHS))
+    base = default_recipe(model, splits, fine_tune=settings.get("weights") is not None)
+    recipe = recipe_from({**dataclasses.asdict(base), **settings})
+    name = f"{Path(os.path.abspath(request.data)).stem if os.path.exists(request.data) else request.data}-{model.name}"
+    return Settled(folder or new_folder(request.out, name), recipe, splits, source)
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings, each of its own validated before any image is read."""
+    recipe_from({"model": "any", **settings})
+    if "model" in settings:
+        spec(settings["model"])
+    return dict(settings)
+
+
+def _without_misread_resume(request: Request) -> Request:
+    """`--resume DATA --out DIR` reads as if DATA were the run: where it holds no run and no data are named, it is the data."""
+    if request.resume and request.data is None and not (Path(request.resume) / CONFIG).exists() and request.out is not None:
+        return dataclasses.replace(request, data=request.resume, resume="")
+    return request
+
+
+def _folder_to_continue(request: Request) -> Path | None:
+    if request.resume is None:
+        return None
+    if request.resume == "":
+        if request.out is None:
+            raise UsageError("--resume", None, "which run?", "Name its folder: --resume runs/NAME, or give --out")
+        return request.out  # starts from step 0 where nothing is there yet
+    folder = Path(request.resume)
+    if not (folder / CONFIG).exists():
+        raise UsageError("cannot resume", folder, "it holds no run", "Look into runs/")
+    return folder
+
+
+def _source(request: Request) -> dict[str, Any]:
+    return {
+        "source": request.data,
+        "split_seed": request.split_seed,
+        "val_fraction": request.val_fraction,
+        "test_fraction": request.test_fraction,
+    }
+
+
+def _open(source: dict[str, Any], data_root: Path | None, watch: Watch) -> Splits:
+    splits = open_data(
+        source["source"],
+        data_root=data_root,
+        seed=source["split_seed"],
+        val_fraction=source["val_fraction"],
+        test_fraction=source["test_fraction"],
+        progress=watch.loading,
+    )
+    for note in splits.notes:
+        watch.note(note)
+    for skipped in splits.skipped[:10]:
+        watch.note(f"skipped {skipped.path}: {skipped.reason}")
+    return splits
