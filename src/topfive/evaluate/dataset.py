@@ -21,11 +21,11 @@ def evaluate(
     predictor: Predictor,
     dataset: ImageDataset,
     crops: Literal[1, 10, 144] = 1,
-    progress: Callable[[int], object] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Evaluation:
     """Measure `predictor` on every item; the probabilities of the `crops` of an image are averaged.
 
-    `progress` is called with the number of items done.  RefusedError where the classes are not those of the predictor.
+    `progress` is called with how many items are done, and of how many.  RefusedError where the classes are not those of the predictor.
     """
     check_classes(predictor.labels, dataset.classes)
     preprocess = predictor.preprocess
@@ -45,7 +45,7 @@ def evaluate(
             indices.append(index)
             rows.append(answer)
         if progress is not None:
-            progress(done)
+            progress(done, len(dataset))
     probabilities = np.stack(rows) if rows else np.empty((0, len(dataset.classes)))
     result = measure(probabilities, dataset.labels[indices], predictor.labels.names)
     return replace(result, names=tuple(map(dataset.name, indices)), skipped=tuple(skipped))
