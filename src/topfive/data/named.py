@@ -37,7 +37,10 @@ HELD_OUT = 5_000  # images of train that are validation where none is published
 
 @dataclass(frozen=True)
 class NamedSet:
-    """`read` takes the folder that was found; `layouts` are the folders, below a data root, that may hold `files`."""
+    """`read` takes the folder that was found; `layouts` are the folders, below a data root, that may hold it.
+
+    The first layout is where `topfive data get` puts the set.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -48,6 +51,10 @@ class NamedSet:
     files: tuple[str, ...]  # one of them shows that the folder holds the set
     read: Callable[[Path], Published] | None
     remedy: str
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes) or 1000  # ImageNet's names come with its labels
 
 
 def read_mnist(folder: Path) -> Published:
@@ -97,7 +104,7 @@ SETS = (
         layouts=("MNIST/raw", "mnist", "mnist/raw"),
         files=_idx_files(),
         read=read_mnist,
-        remedy="topfive data get mnist",
+        remedy="Run topfive data get mnist",
     ),
     NamedSet(
         "fashion-mnist",
@@ -108,7 +115,7 @@ SETS = (
         layouts=("FashionMNIST/raw", "fashion-mnist", "fashion-mnist/raw"),
         files=_idx_files(),
         read=read_mnist,
-        remedy="apt-get install dataset-fashion-mnist, or topfive data get fashion-mnist",
+        remedy="Run apt-get install dataset-fashion-mnist, or topfive data get fashion-mnist",
     ),
     NamedSet(
         "cifar10",
@@ -116,10 +123,10 @@ SETS = (
         mirror=True,
         licence="none stated; the authors ask to be cited",
         origin="Krizhevsky, University of Toronto",
-        layouts=("cifar-10-batches-bin", "cifar-10-batches-py", "cifar10", "cifar10/cifar-10-batches-bin"),
+        layouts=("cifar-10-batches-py", "cifar-10-batches-bin", "cifar10", "cifar10/cifar-10-batches-bin"),
         files=("data_batch_1.bin", "data_batch_1"),
         read=read_cifar10,
-        remedy="topfive data get cifar10",
+        remedy="Run topfive data get cifar10",
     ),
     NamedSet(
         "cifar100",
@@ -127,10 +134,10 @@ SETS = (
         mirror=True,
         licence="none stated; the authors ask to be cited",
         origin="Krizhevsky, University of Toronto",
-        layouts=("cifar-100-binary", "cifar-100-python", "cifar100", "cifar100/cifar-100-binary"),
+        layouts=("cifar-100-python", "cifar-100-binary", "cifar100", "cifar100/cifar-100-binary"),
         files=("train.bin", "train"),
         read=read_cifar100,
-        remedy="topfive data get cifar100",
+        remedy="Run topfive data get cifar100",
     ),
     NamedSet(
         "imagenet",
@@ -141,7 +148,7 @@ SETS = (
         layouts=("imagenet", "ImageNet", "ILSVRC2012"),
         files=("train",),
         read=None,
-        remedy="unpack the ILSVRC 2012 archives of image-net.org into imagenet/train/<wnid> and imagenet/val/<wnid>",
+        remedy="Unpack the ILSVRC 2012 archives of image-net.org into imagenet/train/<wnid> and imagenet/val/<wnid>",
     ),
 )
 NAMED = {each.name: each for each in SETS}
@@ -167,7 +174,7 @@ def require(named: NamedSet, data_root: Path | None) -> Path:
     folder = find(named, data_root)
     if folder is None:
         looked = ", ".join(map(str, places(named, data_root)))
-        raise DataError("data set not found", named.name, f"it is not in {looked}", f"To have it: {named.remedy}")
+        raise DataError("data set not found", named.name, f"it is not in {looked}", named.remedy)
     return folder
 
 

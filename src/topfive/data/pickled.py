@@ -58,9 +58,11 @@ def array_of(found: Any) -> NDArray[np.uint8] | None:
             _,
             (int(), (*shape,), Call(Call("numpy", "dtype"), ("u1", *_)), False, str(text)),
         ) if all(isinstance(side, int) and side >= 0 for side in shape):
-            if text.isascii() or max(text) <= "\xff":
+            try:
                 content = np.frombuffer(text.encode("latin-1"), np.uint8)
-                return content.reshape(shape).copy() if content.size == math.prod(shape) else None
+            except UnicodeEncodeError:
+                return None
+            return content.reshape(shape).copy() if content.size == math.prod(shape) else None
     return None
 
 

@@ -35,8 +35,9 @@ def open_data(
     `data_root` is where named sets are looked for (default: see places.data_folder) and, if given, where the relative
     paths of a CSV file start.  The fractions are of all images, or of train where the source itself gives val or test;
     for a named set `val_fraction` only says whether (not 0) its fixed validation images are held out.  More than
-    `max_bad` (a fraction) of bad files is an error; `allow_empty` accepts classes without images; `follow_links` follows
-    links that lead out of the folder; `short_side` see FileDataset.  Raises DataError, or UsageError for a setting.
+    `max_bad` (a fraction) of bad files is an error; `allow_empty` accepts classes without images; `follow_links`
+    follows links that lead out of the folder; `short_side` is FileDataset's; `progress(done, total)` is called as files
+    are checked.  Raises DataError, or UsageError for a setting.
     """
     choices = Choices(seed, val_fraction, test_fraction, max_bad, allow_empty, follow_links, short_side)
     name = os.fspath(source)
