@@ -1,6 +1,7 @@
 """The command line: one file a verb, imported only when that verb is called.
 
-`cli/<verb>.py` defines a function of the verb's name, or, for a verb with parts (`data get`), a `typer.Typer` called `app`.
+`cli/<verb>.py` defines a function of the verb's name, or, for a verb with parts (`data get`), a `typer.Typer` called
+`app`.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line and return the exit code; an error is one line on stderr, the traceback only with --debug."""
+    """Run the command line and return the exit code; an error is one line on stderr, with --debug the traceback."""
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     if arguments[:1] == ["--version"]:

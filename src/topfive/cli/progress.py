@@ -1,4 +1,4 @@
-"""What a run looks like from outside: a bar and a line an epoch on a terminal, plain lines elsewhere, always on stderr."""
+"""What a run looks like from outside: a bar on a terminal, plain lines elsewhere, a line an epoch; on stderr."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from topfive.errors import shown
 

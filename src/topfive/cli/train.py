@@ -49,9 +49,7 @@ def train(
     test_fraction: Annotated[float, Option(help="Share of images held out to measure the result.")] = 0.1,
     device: Annotated[str | None, Option(help="cpu, cuda, ... Default: cuda where there is one.")] = None,
     threads: Annotated[int | None, Option(help="Threads of an operation. Default: measured.")] = None,
-    memory_format: Annotated[
-        str | None, Option(help="channels_last or contiguous. Default: measured.")
-    ] = None,
+    memory_format: Annotated[str | None, Option(help="channels_last or contiguous. Default: measured.")] = None,
     workers: Annotated[int | None, Option(help="Threads that decode images. Default: one a core.")] = None,
     checkpoint_seconds: Annotated[float, Option(help="Seconds between checkpoints.")] = 60.0,
     accept_data_change: Annotated[bool, Option(help="Continue although the images changed.")] = False,
@@ -61,8 +59,8 @@ def train(
 ) -> None:
     """Train a classifier on a folder, a CSV file or a named data set.
 
-    The run folder gets the shipped file model.onnx, the weights, the report and all that was decided. A run that was stopped or
-    killed continues bit by bit with --resume.
+    The run folder gets the shipped file model.onnx, the weights, the report and all that was decided. A run that was
+    stopped or killed continues bit by bit with --resume.
     """
     need("torch", "train")
     import torch

@@ -7,4 +7,15 @@ from topfive.train.recipes import default_recipe
 from topfive.train.request import Request, Settled, settle
 from topfive.train.run import Run
 
-__all__ = ["Recipe", "Report", "Request", "Run", "Settled", "Surroundings", "default_recipe", "fit", "recipe_from", "settle"]
+__all__ = [
+    "Recipe",
+    "Report",
+    "Request",
+    "Run",
+    "Settled",
+    "Surroundings",
+    "default_recipe",
+    "fit",
+    "recipe_from",
+    "settle",
+]

@@ -14,7 +14,10 @@ ASPECTS = (3 / 4, 4 / 3)  # of a random crop, as in Inception's training (Szeged
 
 
 def augment(images: Tensor, side: int, recipe: Recipe, draw: torch.Generator) -> Tensor:
-    """Crop, shift and mirror `images` uint8 [N, C, H, W] as the recipe says: uint8 [N, C, side, side], drawn from `draw`."""
+    """Crop, shift and mirror `images` uint8 [N, C, H, W] as the recipe says, with numbers from `draw`.
+
+    Gives uint8 [N, C, side, side].
+    """
     if recipe.scale != (1.0, 1.0):
         images = random_crop(images, side, recipe.scale, draw)
     if recipe.shift:
@@ -39,7 +42,7 @@ def random_mirror(images: Tensor, probability: float, draw: torch.Generator) -> 
 
 
 def random_crop(images: Tensor, side: int, scale: tuple[float, float], draw: torch.Generator) -> Tensor:
-    """Each image replaced by a crop of `scale` of its area, of an aspect in `ASPECTS`, resized to side x side, bilinear."""
+    """Each image replaced by a crop of `scale` of its area and an aspect in `ASPECTS`, scaled to side x side."""
     count, channels, height, width = images.shape
     across, down, wide, high = crop_boxes(count, scale, draw, aspect=width / height).unbind(1)
     # affine_grid maps the output square [-1, 1] to the input's: x_in = wide * x_out + centre.
@@ -51,9 +54,10 @@ def random_crop(images: Tensor, side: int, scale: tuple[float, float], draw: tor
 
 
 def crop_boxes(count: int, scale: tuple[float, float], draw: torch.Generator, aspect: float = 1.0) -> Tensor:
-    """`count` boxes (left, top, width, height) float32 [count, 4] in shares of the sides of an image of this width/height.
+    """`count` boxes (left, top, width, height) float32 [count, 4], in shares of an image of this width/height.
 
-    Area uniform in `scale`, logarithm of the box's own aspect uniform in `ASPECTS`; what would stick out is cut to the side.
+    Area uniform in `scale`, logarithm of the box's own aspect uniform in `ASPECTS`; what would stick out is cut to the
+    side.
     """
     area, shape, across, down = torch.rand((4, count), generator=draw, dtype=torch.float64)
     area = scale[0] + (scale[1] - scale[0]) * area

@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import nn
 
+from topfive.nn.classifier import Classifier
+
 
 class Average:
     """A copy of `model` whose floating-point state follows it: average = decay * average + (1 - decay) * model.
@@ -15,7 +17,7 @@ class Average:
     Batch statistics are averaged like weights; counters are copied.
     """
 
-    def __init__(self, model: nn.Module, decay: float):
+    def __init__(self, model: Classifier, decay: float):
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
 

@@ -1,6 +1,7 @@
 """Batches of a data set: `at(epoch, index)` is a function of its arguments, so a run continues anywhere.
 
-Data that fit in memory are held as uint8 and augmented by batch; the rest is decoded by threads that run ahead of the network.
+Data that fit in memory are held as uint8 and augmented by batch; the rest is decoded by threads that run ahead of the
+network.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class MemoryBatches:
 
 
 class StreamBatches:
-    """Images decoded, cropped and scaled by threads, `AHEAD` batches in advance; the same pixels whatever their number."""
+    """Images decoded, cropped and scaled by threads, `AHEAD` batches in advance; any number of them, the same pixels."""
 
     def __init__(self, dataset: ImageDataset, recipe: Recipe, preprocess: Preprocess, workers: int):
         self._dataset, self._recipe, self._preprocess = dataset, recipe, preprocess
@@ -114,7 +115,7 @@ class StreamBatches:
 
 
 class Sampler:
-    """Which samples the batch `index` of `epoch` holds: a slice of the epoch's permutation, the incomplete last batch left out."""
+    """Which samples a batch holds: a slice of its epoch's permutation; the incomplete last batch is left out."""
 
     def __init__(self, count: int, recipe: Recipe):
         self._count, self._seed = count, recipe.seed
@@ -128,8 +129,15 @@ class Sampler:
         return self._order[index * self._batch : (index + 1) * self._batch]
 
 
+class Samples(Protocol):
+    """Images uint8 [C, H, W] and their labels."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, i: int, /) -> tuple[NDArray[np.uint8], int]: ...
+
+
 def load_pixels(
-    dataset: ImageDataset, preprocess: Preprocess, workers: int, progress: Progress | None = None
+    dataset: Samples, preprocess: Preprocess, workers: int, progress: Progress | None = None
 ) -> tuple[Tensor, Tensor]:
     """All of `dataset` through the geometry of `preprocess`: uint8 [N, C, side, side] and labels int64 [N]."""
     pixels = torch.empty((len(dataset), preprocess.channels, preprocess.side, preprocess.side), dtype=torch.uint8)
@@ -149,7 +157,7 @@ def load_pixels(
 
 
 class EvaluationBatches:
-    """A data set in order, as the shipped file will see it; held in memory where it fits, since it is read every epoch."""
+    """A data set in order, as the shipped file sees it; held in memory where it fits, since it is read every epoch."""
 
     def __init__(self, dataset: ImageDataset, preprocess: Preprocess, batch_size: int, workers: int):
         self._dataset, self._preprocess, self._batch_size, self._workers = dataset, preprocess, batch_size, workers
@@ -175,18 +183,11 @@ class _Part:
     whole: ImageDataset
     chosen: range
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self.whole.classes
-
     def __len__(self) -> int:
         return len(self.chosen)
 
     def __getitem__(self, i: int) -> tuple[NDArray[np.uint8], int]:
         return self.whole[self.chosen[i]]
-
-    def name(self, i: int) -> str:
-        return self.whole.name(self.chosen[i])
 
 
 def fits(count: int, preprocess: Preprocess) -> bool:
@@ -210,7 +211,7 @@ def memory_bytes() -> int:
 
 
 def _stored(preprocess: Preprocess, recipe: Recipe) -> Preprocess:
-    """What is held in memory: the final square, or, where crops are drawn, the whole resized square that they are drawn from."""
+    """What is held in memory: the final square, or the whole scaled square that random crops are drawn from."""
     if recipe.scale == (1.0, 1.0):
         return preprocess
     return dataclasses.replace(preprocess, size=preprocess.resize_side, crop=1.0)

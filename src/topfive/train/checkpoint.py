@@ -1,7 +1,8 @@
 """Checkpoints that survive a kill at any instant: one safetensors file each, named by its step and its own hash.
 
-Written as temporary file -> fsync -> rename to `step-<8 digits>-<16 hex of sha256>.safetensors` -> fsync of the folder -> removal of
-all but the newest `KEEP`.  The name carries order and hash, so there is no pointer to a latest file, and clocks do not matter.
+Written as temporary file -> fsync -> rename to `step-<8 digits>-<16 hex of sha256>.safetensors` -> fsync of the folder
+-> removal of all but the newest `KEEP`.  The name carries order and hash, so there is no pointer to a latest file, and
+clocks do not matter.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
             continue
         return _parse(path, content), passed_over
     if passed_over:
-        raise RefusedError("damaged checkpoints", folder, "none of them has the right hash", "Start anew with another --out")
+        raise RefusedError(
+            "damaged checkpoints", folder, "none of them has the right hash", "Start anew with another --out"
+        )
     return None, passed_over
 
 
@@ -90,7 +93,10 @@ def _parse(path: Path, content: bytes) -> Checkpoint:
         version = state.pop("format")
         if version != FORMAT:
             raise RefusedError(
-                "checkpoint", path, f"it has format {version}, this topfive reads format {FORMAT}", "Use the version that wrote it"
+                "checkpoint",
+                path,
+                f"it has format {version}, this topfive reads format {FORMAT}",
+                "Use the version that wrote it",
             )
         return Checkpoint(step=state.pop("step"), tensors=parse_tensors(content), state=state)
     except (KeyError, ValueError, SafetensorError) as error:
@@ -165,7 +171,9 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor],
     return tensors, packed["param_groups"]
 
 
-def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], groups: list[dict[str, Any]]) -> None:
+def unpack_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], groups: list[dict[str, Any]]
+) -> None:
     """Put back what `pack_optimizer` took."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in under("optimizer", tensors).items():

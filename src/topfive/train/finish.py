@@ -17,7 +17,6 @@ from topfive.labels import Labels, imagenet
 from topfive.models import spec
 from topfive.predictor import Predictor
 from topfive.preprocess import Preprocess
-from topfive.train.batches import EvaluationBatches
 from topfive.train.loop import Work, answers
 from topfive.train.state import State
 
@@ -61,7 +60,7 @@ class Report:
 
 
 def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> Report:
-    """Ship the weights that did best on the validation images (the last ones where there are none) and measure the file.
+    """Ship the weights that did best on the validation images, where there are none the last, and measure the file.
 
     The temperature is fitted on the validation images (Guo et al. 2017, arXiv:1706.04599, sec. 4.2).
     """
@@ -75,7 +74,7 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
     labels, card = labels_of(splits), card_of(work, splits, state)
     folder = work.run.folder
     parity = export(
-        model,  # type: ignore[arg-type]
+        model,
         folder / ARTIFACT,
         preprocess=preprocess,
         labels=labels,
@@ -85,7 +84,7 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
     )
     from topfive.export.folder import write_folder
 
-    write_folder(model, folder, preprocess=preprocess, labels=labels, card=card, temperature=temperature)  # type: ignore[arg-type]
+    write_folder(model, folder, preprocess=preprocess, labels=labels, card=card, temperature=temperature)
     predictor = Predictor.load(folder / ARTIFACT, threads=work.placement.threads, batch_size=64)
     evaluation = evaluate(predictor, measured)
     work.run.write(PREDICTIONS, predictions_table(evaluation, splits.classes).encode("utf-8", "surrogateescape"))
@@ -135,7 +134,9 @@ def predictions_table(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["path", "label", "predicted", "probability", "correct"])
     best = evaluation.probabilities.argmax(axis=1)
-    for name, label, guess, row in zip(evaluation.names, evaluation.labels, best, evaluation.probabilities, strict=True):
+    for name, label, guess, row in zip(
+        evaluation.names, evaluation.labels, best, evaluation.probabilities, strict=True
+    ):
         cells = [path_cell(name), label_cell(classes[label]), label_cell(classes[guess])]
         writer.writerow([*cells, f"{row[guess]:.6f}", int(label == guess)])
     return table.getvalue()

@@ -40,7 +40,8 @@ class Silent:
 class Surroundings:
     """What decides how a run is carried out, but not, beyond rounding, what comes out.
 
-    None means measured or chosen at the start.  `source` is how the data were asked for, kept so that --resume can ask again.
+    None means measured or chosen at the start.  `source` is how the data were asked for, kept so that --resume can ask
+    again.
     """
 
     threads: int | None = None
@@ -64,12 +65,12 @@ def fit(
     around = surroundings or Surroundings()
     workers = around.workers or available_cores()
     if len(splits.train) < 2:
-        raise DataError("training set", splits.name, f"it has {len(splits.train)} images", "Give it at least two a class")
+        raise DataError(
+            "training set", splits.name, f"it has {len(splits.train)} images", "Give it at least two a class"
+        )
     config = run.config
     if config is not None:
-        differs = check_same(
-            config, recipe, splits, accept_data_change=around.accept_data_change, exact=around.exact
-        )
+        differs = check_same(config, recipe, splits, accept_data_change=around.accept_data_change, exact=around.exact)
         for text in differs:
             around.watch.note(text)
 
@@ -84,7 +85,8 @@ def fit(
     else:
         placement = _placement(model, batches, loss, recipe, device, around)
         run.write_config(configuration(recipe, splits, preprocess, placement, around.source))
-    state = _state(placement.apply(model.to(device)), recipe, device)
+    placement.apply(model.to(device))
+    state = _state(model, recipe, device)
     checkpoint = run.newest()
     for text in run.notes:
         around.watch.note(text)
@@ -134,7 +136,7 @@ def _placement(
     )
 
 
-def _state(model: torch.nn.Module, recipe: Recipe, device: str) -> State:
+def _state(model: Classifier, recipe: Recipe, device: str) -> State:
     half_on_cuda = recipe.amp and torch.device(device).type == "cuda"
     return State(
         model=model,
@@ -142,4 +144,3 @@ def _state(model: torch.nn.Module, recipe: Recipe, device: str) -> State:
         average=Average(model, recipe.model_ema) if recipe.model_ema else None,
         scaler=torch.amp.GradScaler(torch.device(device).type, enabled=half_on_cuda),
     )
-

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from topfive.errors import DivergedError, ResourceError
@@ -75,7 +76,7 @@ def train(state: State, work: Work, stop: Stop) -> None:
         value = loss.item()
         if not math.isfinite(value):
             raise diverged(value, rate, state, work)
-        state.scaler.scale(loss).backward()
+        torch.autograd.backward(state.scaler.scale(loss))
         if recipe.clip_grad:
             state.scaler.unscale_(state.optimizer)
             nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip_grad)
@@ -114,7 +115,7 @@ def finish_epoch(epoch: int, rate: float, state: State, work: Work) -> None:
 
 
 @torch.no_grad()
-def answers(model: nn.Module, images: EvaluationBatches, work: Work) -> tuple[np.ndarray, np.ndarray]:
+def answers(model: nn.Module, images: EvaluationBatches, work: Work) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Logits float32 [N, classes] and labels int64 [N] of a whole data set."""
     model.eval()
     logits, labels = [], []
@@ -128,7 +129,7 @@ def answers(model: nn.Module, images: EvaluationBatches, work: Work) -> tuple[np
 
 @contextlib.contextmanager
 def precision(work: Work) -> Iterator[None]:
-    """float32, or with `amp` the device's half precision where it is safe; running out of memory is said in one line."""
+    """float32, or with `amp` half precision where it is safe; running out of memory is said in one line."""
     half = torch.bfloat16 if work.device.type == "cpu" else torch.float16
     try:
         with torch.autocast(work.device.type, half, enabled=work.recipe.amp):
@@ -136,7 +137,9 @@ def precision(work: Work) -> Iterator[None]:
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
             why = f"a batch of {work.recipe.batch_size} does not fit"
-            raise ResourceError("out of memory", work.run.folder, why, "Use a smaller --batch-size and --resume") from None
+            raise ResourceError(
+                "out of memory", work.run.folder, why, "Use a smaller --batch-size and --resume"
+            ) from None
         raise
 
 

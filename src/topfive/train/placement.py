@@ -1,7 +1,8 @@
 """Where the arithmetic runs: device, threads and memory format, chosen by a short trial on copies before step 0.
 
-Small networks are up to twice as fast on one thread as on two, and whether channels-last pays differs by network: neither can
-be told without measuring.  A run is bit-identical only at the same choice, so it is recorded in the run and kept on resume.
+Small networks are up to twice as fast on one thread as on two, and whether channels-last pays differs by network:
+neither can be told without measuring.  A run is bit-identical only at the same choice, so it is recorded in the run and
+kept on resume.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,10 +36,10 @@ class Placement:
     threads: int
     channels_last: bool
 
-    def apply(self, model: nn.Module) -> nn.Module:
+    def apply(self, model: nn.Module) -> None:
         """Set the process's thread count and move `model` to the memory format."""
         torch.set_num_threads(self.threads)
-        return model.to(memory_format=self.memory_format)
+        model.to(memory_format=self.memory_format)
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -115,7 +117,7 @@ def _key(name: str, images: Tensor, candidates: list[Placement]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _read(cache: Path | None) -> dict[str, dict[str, int]]:
+def _read(cache: Path | None) -> dict[str, dict[str, Any]]:
     try:
         known = json.loads(cache.read_text()) if cache is not None else {}
         return {key: value for key, value in known.items() if set(value) == {"threads", "channels_last"}}
@@ -123,7 +125,7 @@ def _read(cache: Path | None) -> dict[str, dict[str, int]]:
         return {}  # a cache: damaged or missing, we measure again
 
 
-def _write(cache: Path, known: dict[str, dict[str, int]]) -> None:
+def _write(cache: Path, known: dict[str, dict[str, Any]]) -> None:
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         temporary = cache.with_name(f"{cache.name}.tmp-{os.getpid()}")

@@ -25,11 +25,11 @@ SAMPLE = 2000  # images that mean and deviation are taken from
 
 
 def preprocess_for(recipe: Recipe, splits: Splits, given: Preprocess | None = None) -> Preprocess:
-    """How images of this data set are fed to the recipe's network; `given` is what its starting weights were trained with.
+    """How this data set is fed to the recipe's network; `given` is what its starting weights were trained with.
 
-    Photographs go through the network's own resize and crop.  Images in memory are all of one size, often smaller than the
-    network's: they keep it where the network takes it, are framed in black where they nearly fill a fixed size (28 in LeNet's 32), and
-    are scaled otherwise.  Mean and deviation are the weights' own, or those of the training images.
+    Photographs go through the network's own resize and crop.  Images in memory are all of one size, often smaller than
+    the network's: they keep it where the network takes it, are framed in black where they nearly fill a fixed size (28
+    in LeNet's 32), and are scaled otherwise.  Mean and deviation are the weights' own, or those of the training images.
     """
     model = spec(recipe.model)
     base = given or model.preprocess
@@ -46,7 +46,7 @@ def preprocess_for(recipe: Recipe, splits: Splits, given: Preprocess | None = No
     return dataclasses.replace(geometry, mean=mean, std=std)
 
 
-def _natural(model: ModelSpec, native: int) -> dict[str, int]:
+def _natural(model: ModelSpec, native: int) -> dict[str, Any]:
     """`size` and `pad` for images of `native` pixels a side."""
     own = model.facts.input_size
     if native >= NEAR * own and takes(model, native):
@@ -107,7 +107,9 @@ def environment() -> dict[str, str]:
     }
 
 
-def configuration(recipe: Recipe, splits: Splits, preprocess: Preprocess, placement: Placement, source: dict[str, Any]) -> dict[str, Any]:
+def configuration(
+    recipe: Recipe, splits: Splits, preprocess: Preprocess, placement: Placement, source: dict[str, Any]
+) -> dict[str, Any]:
     """All that `config.yaml` holds; `source` is how the data were asked for."""
     return {
         "recipe": _plain(dataclasses.asdict(recipe)),
@@ -130,7 +132,8 @@ def check_same(
 ) -> list[str]:
     """Raise where a continued run would not be the one that was begun.
 
-    The returned lines say why the result may not be bit-identical to an uninterrupted run's; with `exact` that is refused too.
+    The returned lines say why the result may not be bit-identical to an uninterrupted run's; with `exact` that is
+    refused too.
     """
     changed = differences(recipe_from(config["recipe"]), recipe)
     if changed:
@@ -139,7 +142,11 @@ def check_same(
         raise UsageError("cannot resume", None, f"the recipe changed: {listed}", todo)
     if config["data"]["classes"] != list(splits.classes):
         old, new = set(config["data"]["classes"]), set(splits.classes)
-        parts = [f"{word} {', '.join(sorted(names)[:5])}" for word, names in (("gone:", old - new), ("new:", new - old)) if names]
+        parts = [
+            f"{word} {', '.join(sorted(names)[:5])}"
+            for word, names in (("gone:", old - new), ("new:", new - old))
+            if names
+        ]
         why = f"the classes changed ({'; '.join(parts) or 'their order'})"
         raise RefusedError("cannot resume", splits.name, why, "Start anew with another --out")
     loose = []

@@ -1,4 +1,4 @@
-"""A recipe: one training run, completely, as one frozen dataclass whose field names are the flags of `topfive train`."""
+"""A recipe: one training run, completely, in one frozen dataclass; its fields are the flags of `topfive train`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ NotNegative = Annotated[float, Field(ge=0)]
 class Recipe:
     """Everything that decides the weights a run ends with, apart from the images themselves.
 
-    `batch_size` images make a step; the last, smaller batch of an epoch is left out.  `lr` is for the batch as it is: nothing is
-    scaled behind the user's back.  `weight_decay` spares biases and norms.
+    `batch_size` images make a step; the last, smaller batch of an epoch is left out.  `lr` is for the batch as it is:
+    nothing is scaled behind the user's back.  `weight_decay` spares biases and norms.
     """
 
     model: str
@@ -53,7 +53,9 @@ class Recipe:
         if self.warmup_epochs > self.epochs:
             raise UsageError("recipe", "warmup_epochs", f"{self.warmup_epochs} is more than the {self.epochs} epochs")
         if not self.scale[0] <= self.scale[1] <= 1:
-            raise UsageError("recipe", "scale", f"{self.scale} is not a range of shares within (0, 1]", "Use e.g. 0.35,1")
+            raise UsageError(
+                "recipe", "scale", f"{self.scale} is not a range of shares within (0, 1]", "Use e.g. 0.35,1"
+            )
 
     def smoke(self) -> Recipe:
         """The same recipe cut to one epoch of small batches: does it run at all?"""

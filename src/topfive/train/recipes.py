@@ -39,7 +39,7 @@ def lenet(spec: ModelSpec, splits: Splits) -> Recipe:
 
 
 def small_images(spec: ModelSpec, splits: Splits) -> Recipe:
-    """ResNet on CIFAR (He et al. 2015, sec. 4.2: SGD, 0.9, 0.1, batch 128, crops and mirrors) with a cosine and Nesterov."""
+    """ResNet's on CIFAR (He et al. 2015, sec. 4.2: SGD, batch 128, crops, mirrors) with a cosine and Nesterov."""
     return Recipe(
         model=spec.name,
         epochs=30,

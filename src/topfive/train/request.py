@@ -1,4 +1,4 @@
-"""What a user asks for, completed: the run folder, the whole recipe and the data set, for a new run or a continued one."""
+"""What a user asks for, completed: run folder, whole recipe and data set, of a new run or a continued one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALL, PHOTOGRAPHS = "resnet20_cifar", "tf_efficientnet_lite0"  # networks where
 
 @dataclass(frozen=True)
 class Request:
-    """A wish for a run.  `settings` are the recipe fields that the user named; what is None is chosen, or taken from a continued run.
+    """A wish for a run; `settings` are the recipe fields that the user named.
 
     `resume`: None for a new run, "" for the one in `out`, else its folder.
     """
@@ -83,8 +83,8 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_misread_resume(request: Request) -> Request:
-    """`--resume DATA --out DIR` reads as if DATA were the run: where it holds no run and no data are named, it is the data."""
-    if request.resume and request.data is None and not (Path(request.resume) / CONFIG).exists() and request.out is not None:
+    """In `--resume DATA --out DIR` DATA stands where a run's folder may: where it holds no run, it is the data."""
+    if request.resume and request.data is None and request.out and not (Path(request.resume) / CONFIG).exists():
         return dataclasses.replace(request, data=request.resume, resume="")
     return request
 

@@ -45,7 +45,9 @@ class Run:
             self._lock.seek(0)
             holder = self._lock.read().strip() or "another process"
             self._lock.close()
-            raise ResourceError("run folder", self.folder, f"in use by process {holder}", "Wait for it, or use another --out") from None
+            raise ResourceError(
+                "run folder", self.folder, f"in use by process {holder}", "Wait for it, or use another --out"
+            ) from None
         self._lock.truncate(0)
         self._lock.write(str(os.getpid()))
         self._lock.flush()
@@ -118,10 +120,12 @@ class Run:
 
 
 def new_folder(wanted: Path | None, name: str) -> Path:
-    """The folder of a new run: `wanted`, which must not hold a run yet, or the first free one of runs/name, runs/name-2, ..."""
+    """`wanted`, which must not hold a run yet, or the first free one of runs/name, runs/name-2, ..."""
     if wanted is not None:
         if (wanted / CONFIG).exists():
-            raise UsageError("run folder", wanted, "it already holds a run", "Continue it with --resume, or use another --out")
+            raise UsageError(
+                "run folder", wanted, "it already holds a run", "Continue it with --resume, or use another --out"
+            )
         if wanted.exists() and not wanted.is_dir():
             raise UsageError("run folder", wanted, "it is a file", "Use another --out")
         return wanted
@@ -140,7 +144,12 @@ class Stop:
 
     def error(self, folder: Path, step: int) -> StoppedError:
         name = signal.Signals(self.signal_number).name
-        return StoppedError(self.signal_number, folder, f"{name} at step {step}, all saved", f"Continue with: topfive train --resume {folder}")
+        return StoppedError(
+            self.signal_number,
+            folder,
+            f"{name} at step {step}, all saved",
+            f"Continue with: topfive train --resume {folder}",
+        )
 
 
 @contextlib.contextmanager

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, optim
 
+from topfive.nn.classifier import Classifier
 from topfive.train.average import Average
 from topfive.train.checkpoint import Checkpoint, flatten, pack_optimizer, under, unpack_optimizer
 
@@ -24,9 +25,12 @@ class Best:
 
 @dataclass
 class State:
-    """`step` steps have been taken; `loss_sum` is over those of the epoch under way, `seconds` over all of the run's lives."""
+    """`step` steps have been taken.
 
-    model: nn.Module
+    `loss_sum` is over those of the epoch under way, `seconds` over all of the run's lives.
+    """
+
+    model: Classifier
     optimizer: optim.Optimizer
     average: Average | None
     scaler: torch.amp.GradScaler
@@ -36,7 +40,7 @@ class State:
     best: Best = field(default_factory=Best)
 
     @property
-    def evaluated(self) -> nn.Module:
+    def evaluated(self) -> Classifier:
         """The network whose answers count: the average where one is kept."""
         return self.average.model if self.average is not None else self.model
 
