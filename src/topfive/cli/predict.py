@@ -64,10 +64,10 @@ def _files(paths: list[str]) -> Iterator[str]:
 
 def _print_json(result: Prediction | Refusal) -> None:
     if isinstance(result, Refusal):
-        line = {"path": result.source, "error": result.reason}
+        answer: dict[str, object] = {"error": result.reason}
     else:
-        line = {"path": result.source, "predictions": [asdict(item) for item in result.top]}
-    print(json.dumps(line), flush=True)
+        answer = {"predictions": [asdict(item) for item in result.top]}
+    print(json.dumps({"path": result.source, **answer}), flush=True)
 
 
 def _print(result: Prediction | Refusal) -> None:

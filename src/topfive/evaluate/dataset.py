@@ -25,7 +25,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure `predictor` on every item; the probabilities of the `crops` of an image are averaged.
 
-    `progress` is called with how many items are done, and of how many.  RefusedError where the classes are not those of the predictor.
+    `progress` is called with how many items are done, and of how many.  RefusedError where the classes are not
+    those of the predictor.
     """
     check_classes(predictor.labels, dataset.classes)
     preprocess = predictor.preprocess
