@@ -14,22 +14,22 @@ from topfive.data import FileDataset, Splits, open_data, write_split
 from topfive.data.table import label_cell, list_table, path_cell, read_label, read_path
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-HOSTILE = st.text("=+-@'\"\t\r\n,; \\./fileNAn:%0|\u202e\x1b\x7f\x85é\U0001f431\udcff", max_size=20) | st.text(
-    max_size=20
-)
-LABELS = (HOSTILE | st.sampled_from(["nan", "NaN", "'nan", "", " ", "=cmd|' /C calc'!A0"])).filter(
-    lambda label: not any("\ud800" <= character <= "\udfff" for character in label)
-)
-# What a file may be called: no NUL, no slash, no lone surrogate but those that stand for bytes.
-FILE_NAMES = st.binary(min_size=1, max_size=20).map(lambda raw: raw.translate(None, b"\0/")).filter(
-    lambda raw: raw not in (b"", b".", b"..")
-).map(os.fsdecode) | HOSTILE.map(lambda name: name.replace("/", "").replace("\0", "")).filter(
-    lambda name: (
-        name not in ("", ".", "..")
-        and not any("\ud800" <= c <= "\udc7f" for c in name)
-        and not any("\udd00" <= c <= "\udfff" for c in name)
-    )
-).filter(lambda name: os.fsdecode(os.fsencode(name)) == name)
+TOUCHY = st.text("=+-@'\"\t\r\n,; \\./fileNAn:%0|\u202e\x1b\x7f\x85é\U0001f431\udcff", max_size=20)
+
+
+def encodable(label: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in label)
+
+
+def file_name(raw: bytes) -> str:
+    """Some name that a file may have, undecodable bytes as surrogates."""
+    name = raw.translate(None, b"\0/")[:200]
+    return os.fsdecode(name) if name not in (b"", b".", b"..") else "x"
+
+
+ODD_LABELS = st.sampled_from(["nan", "NaN", "'nan", "", "=cmd|' /C calc'!A0"])
+LABELS = TOUCHY.filter(encodable) | st.text(max_size=20) | ODD_LABELS
+FILE_NAMES = (st.binary(max_size=20) | (TOUCHY | st.text(max_size=20)).map(os.fsencode)).map(file_name)
 
 
 @given(st.lists(FILE_NAMES, min_size=1, max_size=3).map("/".join))
@@ -56,10 +56,7 @@ def test_a_label_reads_back_and_is_no_formula(label: str) -> None:
 def test_any_names_and_labels_make_the_whole_journey(names: list[str], label: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            try:
-                Path(folder, name).write_bytes(b"")
-            except OSError:  # a name too long for the file system
-                return
+            Path(folder, name).write_bytes(b"")
         labels = np.array([index % 2 for index in range(len(names))], np.int64)
         classes = ("plain", label)
         parts = [FileDataset(folder, tuple(names[start::3]), labels[start::3], classes) for start in range(3)]
@@ -68,14 +65,8 @@ def test_any_names_and_labels_make_the_whole_journey(names: list[str], label: st
         assert file.read_bytes().decode().startswith('"path","label","split"\n')
         with open(file, encoding="utf-8", newline="") as stream:
             assert all(len(row) == 3 for row in csv.reader(stream, strict=True))
-        rows = {
-            name: (int(index) % 2, place % 3) for place, (name, index) in enumerate(zip(names, labels, strict=True))
-        }
-        try:
-            found = list_table(str(file))
-        except Exception as error:  # with few images a class may be missing from train: a fault, but not of reading
-            assert "classes of train" in str(error)
-            return
+        rows = {name: (place % 2, place % 3) for place, name in enumerate(names)}
+        found = list_table(str(file))
         got = {
             path: (classes.index(found.classes[number]), part)
             for path, number, part in zip(found.paths, found.labels, found.parts, strict=True)
@@ -85,7 +76,8 @@ def test_any_names_and_labels_make_the_whole_journey(names: list[str], label: st
 
 def test_splits_of_named_sets_can_be_written(tmp_path: Path) -> None:
     write_split(tmp_path / "digits.csv", open_data("digits"))
-    rows = list(csv.DictReader(open(tmp_path / "digits.csv", encoding="utf-8", newline="")))  # noqa: SIM115
+    with open(tmp_path / "digits.csv", encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
     assert len(rows) == 1797
     assert rows[1077 + 360] == {"path": "digits/test/0", "label": rows[1077 + 360]["label"], "split": "test"}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import pickletools
+import warnings
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -42,7 +43,9 @@ def read_pickled(path: str | os.PathLike[str]) -> dict[Any, Any]:
     except OSError as error:
         raise DataError("cannot read", path, error.strerror or str(error)) from None
     try:
-        found = _interpret(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of a damaged escape in a name
+            found = _interpret(content)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError("damaged pickle", path, type(error).__name__ + f": {error}"[:100], "Fetch it again") from None
     if not isinstance(found, dict):

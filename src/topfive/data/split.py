@@ -1,7 +1,8 @@
 """Which image trains and which one judges: stratified splits that depend on the seed and the names alone.
 
-Every image has a place in a fixed order of its class, given by blake2b(seed, name); the first ones are held out.
-Adding an image therefore moves at most one other across each border, and images of other classes not at all.
+Every image has a place in a fixed order of its class, given by blake2b(seed, name): the first ones are test, the last
+ones validation.  Adding an image therefore moves at most one other across each of the two borders, and images of other
+classes not at all; the fraction of one part does not touch the other.
 """
 
 from __future__ import annotations
@@ -35,20 +36,16 @@ def stratified_split(
     parts = np.full(len(names), TRAIN, np.int8)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
-        room = len(members) - 1  # one image stays in training whatever the fractions
-        wanted = {}
-        for part, fraction in ((TEST, test_fraction), (VAL, val_fraction)):
-            wanted[part] = min(room, max(1, int(len(members) * fraction + 0.5))) if fraction > 0 else 0
-            room -= wanted[part]
+        groups = _groups(members[np.argsort(order[members], kind="stable")], contents)
         training = len(members)
-        for group in _groups(members[np.argsort(order[members], kind="stable")], contents):
-            part = next((part for part, count in wanted.items() if count > 0), TRAIN)
-            if part == TRAIN:
-                break
-            if training > len(group):
-                parts[group] = part
-                training -= len(group)
-                wanted[part] -= len(group)
+        for part, fraction, ordered in ((TEST, test_fraction, groups), (VAL, val_fraction, groups[::-1])):
+            room = training - 1  # one image stays in training whatever the fractions
+            wanted = min(room, max(1, int(len(members) * fraction + 0.5))) if fraction > 0 else 0
+            for group in ordered:
+                if wanted > 0 and len(group) < training and parts[group[0]] == TRAIN:
+                    parts[group] = part
+                    wanted -= len(group)
+                    training -= len(group)
     return parts
 
 
