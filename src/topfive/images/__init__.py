@@ -252,7 +252,10 @@ def _frames(data: bytes, image: ImageFile.ImageFile) -> int:
 
 
 def _damaged(data: bytes, error: Exception) -> _RefusedError:
-    text = " ".join(str(error).split())
-    if "truncated" in text.lower() or isinstance(error, EOFError):
+    form, text = signature.decodable(data), " ".join(str(error).split())
+    is_cut_riff = form == "WEBP" and len(data) < 8 + int.from_bytes(data[4:8], "little")
+    if is_cut_riff or "truncated" in text.lower() or isinstance(error, EOFError):
         return _RefusedError("truncated")
-    return _RefusedError(f"damaged {signature.decodable(data)}: {shown(text)[:80] or type(error).__name__}")
+    if text == "cannot load this image":  # Pillow found no data after the header
+        return _RefusedError("no pixels after the header")
+    return _RefusedError(f"damaged {form}: {shown(text)[:80] or type(error).__name__}")
