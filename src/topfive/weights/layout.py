@@ -1,0 +1,68 @@
+"""How another library names the parameters that our networks have, as a table of rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+Rule = tuple[str, str | Callable[..., str]]
+_BLOCK = re.compile(r"(stages\.\d+)\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One library's names for the networks of one family.
+
+    A rule is a pattern of our module names, in which `#` stands for a number, and their name for it, or a function
+    that makes their name from the numbers; the first rule that fits counts.  Where they number blocks through all
+    stages, `through` makes the second number of our `stages.#.#` do the same.  `marks` are tensors that every network
+    of this layout has, and by which it is known.
+    """
+
+    library: str
+    family: str
+    marks: tuple[str, ...]
+    rules: Sequence[Rule]
+    through: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.library}'s {self.family}"
+
+    def names(self, ours: Iterable[str]) -> dict[str, str] | None:
+        """Their name for each of our tensors, or None where one has no rule: then it is no such network."""
+        ours = list(ours)
+        numbers = _through(ours) if self.through else {}
+        found = {}
+        for name in ours:
+            module, _, leaf = name.rpartition(".")
+            theirs = self._module(_renumbered(module, numbers))
+            if theirs is None:
+                return None
+            found[name] = f"{theirs}.{leaf}"
+        return found
+
+    def _module(self, module: str) -> str | None:
+        for pattern, theirs in self.rules:
+            if match := re.fullmatch(re.escape(pattern).replace(r"\#", r"(\d+)"), module):
+                return theirs if isinstance(theirs, str) else theirs(*map(int, match.groups()))
+        return None
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A sort key by which `layer.2` stands before `layer.10`."""
+    return [(int(part), "") if part.isdecimal() and part.isascii() else (-1, part) for part in name.split(".")]
+
+
+def _through(ours: Iterable[str]) -> dict[str, int]:
+    """Each `stages.S.P` with its number, counted through all stages."""
+    blocks = {match[0][:-1] for name in ours if (match := _BLOCK.match(name))}
+    return {block: number for number, block in enumerate(sorted(blocks, key=natural))}
+
+
+def _renumbered(module: str, numbers: dict[str, int]) -> str:
+    match = _BLOCK.match(module + ".")
+    if match is None or not numbers:
+        return module
+    block = match[0][:-1]
+    return f"{match[1]}.{numbers[block]}{module[len(block) :]}"
