@@ -17,6 +17,7 @@ def split(images: dict[str, int], val: float, test: float, seed: int) -> dict[st
     return dict(zip(images, parts.tolist(), strict=True))
 
 
+@settings(deadline=None)
 @given(NAMED_LABELS, FRACTIONS, FRACTIONS, st.integers(0, 2**63))
 def test_each_class_gives_its_share_and_always_trains(
     images: dict[str, int], val: float, test: float, seed: int
@@ -31,6 +32,7 @@ def test_each_class_gives_its_share_and_always_trains(
         assert counts[VAL] == min(size - 1 - held, max(1, int(size * val + 0.5)) if val else 0)
 
 
+@settings(deadline=None)
 @given(NAMED_LABELS, FRACTIONS, FRACTIONS, st.text(min_size=21, max_size=22), st.integers(0, 3))
 def test_a_new_image_moves_at_most_one_other_across_each_border(
     images: dict[str, int], val: float, test: float, name: str, label: int
@@ -41,6 +43,7 @@ def test_a_new_image_moves_at_most_one_other_across_each_border(
     assert len(moved) <= 2
 
 
+@settings(deadline=None)
 @given(NAMED_LABELS, FRACTIONS, FRACTIONS, st.randoms(use_true_random=False))
 def test_the_order_of_listing_does_not_matter(images: dict[str, int], val: float, test: float, random: object) -> None:
     shuffled = list(images.items())
@@ -62,6 +65,7 @@ def test_the_split_of_a_seed_never_changes_between_releases() -> None:
 GOLDEN = {VAL: ["cat/1.jpg", "cat/5.jpg"], TEST: ["cat/2.jpg", "cat/6.jpg"]}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=40))
 def test_equal_contents_of_a_class_stay_together(images: list[tuple[int, int]]) -> None:
     labels = np.array([label for label, _ in images], np.int64)
@@ -74,7 +78,7 @@ def test_equal_contents_of_a_class_stay_together(images: list[tuple[int, int]]) 
     assert set(labels[parts == TRAIN]) == set(labels)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=300), st.data())
 def test_hold_out_is_exact_and_in_proportion(listed: list[int], data: st.DataObject) -> None:
     labels = np.array(listed, np.int64)

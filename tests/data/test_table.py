@@ -32,6 +32,7 @@ LABELS = TOUCHY.filter(encodable) | st.text(max_size=20) | ODD_LABELS
 FILE_NAMES = (st.binary(max_size=20) | (TOUCHY | st.text(max_size=20)).map(os.fsencode)).map(file_name)
 
 
+@settings(deadline=None)
 @given(st.lists(FILE_NAMES, min_size=1, max_size=3).map("/".join))
 def test_a_path_reads_back_and_is_plain_text(path: str) -> None:
     cell = path_cell(path)
@@ -41,6 +42,7 @@ def test_a_path_reads_back_and_is_plain_text(path: str) -> None:
     assert not any(ord(character) < 32 for character in cell)
 
 
+@settings(deadline=None)
 @given(LABELS)
 def test_a_label_reads_back_and_is_no_formula(label: str) -> None:
     cell = label_cell(label)
