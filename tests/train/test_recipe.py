@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from topfive.data import open_data
+from topfive.errors import UsageError
+from topfive.models import list_models, spec
+from topfive.train.recipe import Recipe, differences, recipe_from
+from topfive.train.recipes import default_recipe
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"epoch": 3}, "did you mean 'epochs'"),
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": 2.5}, "epochs"),
+        ({"lr": float("nan")}, "lr"),
+        ({"lr": -1}, "lr"),
+        ({"opt": "adam"}, "opt"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"hflip": 1.5}, "hflip"),
+        ({"scale": (0.5, 0.2)}, "scale"),
+        ({"epochs": 2, "warmup_epochs": 3}, "warmup_epochs"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_what_cannot_be_meant_is_named(settings, named):
+    with pytest.raises(UsageError, match=named):
+        recipe_from({"model": "lenet5", **settings})
+
+
+def test_a_recipe_survives_its_dictionary():
+    recipe = recipe_from({"model": "lenet5", "scale": [0.5, 1], "lr": 0.01})
+    assert recipe_from(dataclasses.asdict(recipe)) == recipe
+
+
+def test_every_field_changes_the_digest():
+    base = Recipe(model="lenet5")
+    other = {
+        "model": "vgg11", "epochs": 7, "batch_size": 3, "opt": "adamw", "lr": 0.5, "momentum": 0.1, "weight_decay": 0.1,
+        "sched": "step", "warmup_epochs": 1.0, "decay_epochs": 3.0, "decay_rate": 0.5, "clip_grad": 1.0, "loss": "rbf_mse",
+        "smoothing": 0.1, "model_ema": 0.9, "amp": True, "shift": 1, "scale": (0.5, 1.0), "hflip": 0.5, "img_size": 64,
+        "weights": "imagenet", "seed": 1,
+    }  # fmt: skip
+    assert set(other) == {field.name for field in dataclasses.fields(Recipe)}
+    digests = {dataclasses.replace(base, **{name: value}).digest() for name, value in other.items()}
+    assert len(digests | {base.digest()}) == len(other) + 1
+
+
+def test_differences_name_both_values():
+    old, new = Recipe(model="lenet5"), Recipe(model="lenet5", lr=0.2)
+    assert differences(old, new) == {"lr": (0.1, 0.2)}
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_network_has_a_recipe(name):
+    splits = open_data("digits")
+    recipe = default_recipe(spec(name), splits)
+    assert recipe.model == name
+    assert recipe.hflip == 0, "a mirrored digit is another digit"
+    assert recipe.smoke().epochs == 1
+    assert default_recipe(spec(name), splits, fine_tune=True) != recipe
