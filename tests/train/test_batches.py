@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from topfive.data import ArrayDataset, FileDataset
+from topfive.preprocess import Preprocess
+from topfive.train import batches as module
+from topfive.train.batches import EvaluationBatches, MemoryBatches, StreamBatches, training_batches
+from topfive.train.recipe import recipe_from
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Ten colour images of different shapes, as files."""
+    draw = np.random.default_rng(0)
+    paths = []
+    for i in range(10):
+        pixels = draw.integers(0, 256, (40 + 3 * i, 60 - 2 * i, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+        paths.append(f"{i}.png")
+    return FileDataset(str(tmp_path), tuple(paths), np.arange(10) % 2, ("a", "b"))
+
+
+@pytest.fixture
+def small():
+    images = np.random.default_rng(1).integers(0, 256, (25, 1, 12, 12), dtype=np.uint8)
+    return ArrayDataset(images, np.arange(25) % 5, tuple("abcde"), "small")
+
+
+PREPROCESS = Preprocess(size=24, crop=0.75)
+RECIPE = recipe_from({"model": "m", "batch_size": 4, "epochs": 3, "scale": [0.3, 1], "hflip": 0.5})
+
+
+@pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
+def test_a_batch_is_a_function_of_its_place(kind, photographs):
+    first, second = (kind(photographs, RECIPE, PREPROCESS, workers) for workers in (1, 3))
+    in_order = [first.at(epoch, index) for epoch in range(2) for index in range(first.steps)]
+    alone = second.at(1, 1)
+    images, labels = in_order[first.steps + 1]
+    assert torch.equal(images, alone[0])
+    assert torch.equal(labels, alone[1])
+    assert images.shape == (4, 3, 24, 24)
+    assert not torch.equal(in_order[0][0], in_order[first.steps][0]), "epochs differ"
+
+
+def test_an_epoch_visits_each_image_at_most_once_and_leaves_out_the_incomplete_batch(small):
+    recipe = recipe_from({"model": "m", "batch_size": 4})
+    batches = MemoryBatches(small, recipe, Preprocess(size=12, crop=1, mean=(0.5,), std=(0.5,)))
+    names = [name for index in range(batches.steps) for name in batches.names(0, index)]
+    assert (batches.steps, len(names), len(set(names))) == (6, 24, 24)
+
+
+def test_a_data_set_smaller_than_a_batch_is_one_batch(small):
+    recipe = recipe_from({"model": "m", "batch_size": 400})
+    batches = MemoryBatches(small, recipe, Preprocess(size=12, crop=1, mean=(0.5,), std=(0.5,)))
+    assert batches.steps == 1
+    assert len(batches.at(0, 0)[0]) == 25
+
+
+def test_without_augmentation_training_sees_what_the_shipped_file_sees(small):
+    preprocess = Preprocess(size=16, crop=1, mean=(0.4,), std=(0.2,))
+    batches = MemoryBatches(small, recipe_from({"model": "m", "batch_size": 25}), preprocess)
+    images, _ = batches.at(0, 0)
+    for name, image in zip(batches.names(0, 0), images.numpy(), strict=True):
+        pixels = small.images[int(name.split("/")[-1])][0]
+        np.testing.assert_array_equal(image, preprocess.normalise(preprocess.pixels(pixels)[None])[0])
+
+
+def test_what_does_not_fit_in_memory_is_streamed(photographs, monkeypatch):
+    assert isinstance(training_batches(photographs, RECIPE, PREPROCESS, 1), MemoryBatches)
+    monkeypatch.setattr(module, "memory_bytes", lambda: 1000)
+    assert isinstance(training_batches(photographs, RECIPE, PREPROCESS, 1), StreamBatches)
+
+
+def test_evaluation_is_the_same_from_memory_and_from_disk(photographs, monkeypatch):
+    held = [tuple(map(torch.clone, pair)) for pair in EvaluationBatches(photographs, PREPROCESS, 4, 2)]
+    monkeypatch.setattr(module, "memory_bytes", lambda: 1000)
+    streamed = list(EvaluationBatches(photographs, PREPROCESS, 4, 2))
+    assert len(held) == len(streamed) == 3
+    for (images, labels), (others, theirs) in zip(held, streamed, strict=True):
+        assert torch.equal(images, others)
+        assert torch.equal(labels, theirs)

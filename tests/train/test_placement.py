@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from topfive.models import create_model
+from topfive.train import placement as placements
+from topfive.train.loss import make_loss
+from topfive.train.placement import Placement, choose_placement
+from topfive.train.recipe import recipe_from
+
+
+def choose(model, **more):
+    images, labels = torch.rand(4, 1, 32, 32), torch.arange(4)
+    return choose_placement(model, images, labels, make_loss(recipe_from({"model": "m"})), name="lenet5", **more)
+
+
+def test_what_is_given_is_not_measured(monkeypatch):
+    monkeypatch.setattr(placements, "_fastest", lambda trials: 1 / 0)
+    assert choose(create_model("lenet5"), threads=1, channels_last=True) == Placement(1, True)
+
+
+def test_the_trial_leaves_the_network_as_it_was():
+    model = create_model("lenet5")
+    before = copy.deepcopy(model.state_dict())
+    chosen = choose(model, threads=1)
+    assert chosen.threads == 1
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_the_fastest_arm_wins(monkeypatch):
+    seconds = {Placement(1, False): [3.0, 9.0, 3.0], Placement(1, True): [2.0, 2.0, 8.0], Placement(2, True): [4.0, 4.0, 4.0]}
+    arms = {placement: iter([99.0, *values, values[0], values[0]]).__next__ for placement, values in seconds.items()}
+    assert placements._fastest(arms) == Placement(1, True)
+
+
+def test_the_answer_is_kept_for_this_machine_network_and_shape(tmp_path, monkeypatch):
+    cache = tmp_path / "deep" / "placement.json"
+    first = choose(create_model("lenet5"), cache=cache)
+    monkeypatch.setattr(placements, "_fastest", lambda trials: 1 / 0)
+    assert choose(create_model("lenet5"), cache=cache) == first
+
+
+def test_a_damaged_cache_is_measured_again(tmp_path):
+    cache = tmp_path / "placement.json"
+    for text in ("{", "[]", '{"x": 3}', '{"x": {"threads": 1}}'):
+        cache.write_text(text)
+        assert choose(create_model("lenet5"), threads=1, cache=cache).threads == 1
