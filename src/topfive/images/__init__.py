@@ -171,6 +171,8 @@ def _decode(data: bytes, short_side: int | None, pixel_limit: int) -> Picture:
         return Picture(np.asarray(upright), form, frames, (size[1], size[0]) if turn in _SIDEWAYS else size)
     except (_RefusedError, MemoryError):
         raise
+    except Image.DecompressionBombError:  # beyond Pillow's own limit of 179 million, whatever ours
+        raise _RefusedError("over the limit of 178,956,970 pixels", "Scale it down.") from None
     except Exception as error:  # on damage Pillow raises OSError, SyntaxError, ValueError, struct.error, KeyError ...
         raise _damaged(data, error) from None
 
@@ -258,4 +260,6 @@ def _damaged(data: bytes, error: Exception) -> _RefusedError:
         return _RefusedError("truncated")
     if text == "cannot load this image":  # Pillow found no data after the header
         return _RefusedError("no pixels after the header")
-    return _RefusedError(f"damaged {form}: {shown(text)[:80] or type(error).__name__}")
+    if not text or isinstance(error, KeyError):
+        text = f"{type(error).__name__} {text}".rstrip()
+    return _RefusedError(f"damaged {form}: {shown(text)[:80]}")

@@ -50,7 +50,8 @@ def _scaled(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     White is 1 (float) or 255 (integers), or the largest value where that is more; black is 0, or the smallest value
     where that is less.  NaN is black, infinities are black and white.
     """
-    real = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        real = values.astype(np.float64)
     real[np.isnan(real)] = 0
     finite = np.isfinite(real)
     white = float(np.max(real, where=finite, initial=1.0 if values.dtype.kind == "f" else 255.0))
