@@ -1,30 +1,31 @@
-"""The training side's twin of the artifact: `model.safetensors` and `config.json` in the layout of timm's hub folders.
+"""The training side's twin of the artifact: `model.safetensors` and `config.json` as timm keeps them.
 
-All of ours stands under the key "topfive" in config.json, with a checksum over it and the weights; the other keys repeat
-in timm's words what timm reads.  A folder of timm's is read by those.
+All of ours stands under a key of its own in config.json; the other keys repeat in timm's words what timm reads.  Where
+timm has the network, the tensors have timm's names, so that the folder opens there.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-import pydantic
+from torch import Tensor
 
 from topfive import artifact
-from topfive.artifact import Card, Metadata, MetadataError, metadata
-from topfive.errors import RefusedError, need
-from topfive.labels import Labels, imagenet
+from topfive.artifact import Card, Metadata, MetadataError
+from topfive.errors import RefusedError, UsageError, need, shown
+from topfive.labels import Labels
 from topfive.models import create_model, list_models
 from topfive.nn.classifier import Classifier
 from topfive.preprocess import Preprocess
+from topfive.weights import hub, load_weights
+from topfive.weights.families import LAYOUTS
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
-KEY = "topfive"
-MAXIMUM_CONFIG = 64 << 20  # bytes
+_TIMM_NAMES = {"mobilenet_v2": "mobilenetv2_100", "mobilenet_v2_140": "mobilenetv2_140"}
+_OUR_NAMES = {theirs: ours for ours, theirs in _TIMM_NAMES.items()}
+_VGG_MAPS = {"pre_logits.fc1.weight": 7, "pre_logits.fc2.weight": 1}  # height and width of what the layer sees
 
 
 def write_folder(
@@ -40,33 +41,64 @@ def write_folder(
     need("safetensors", "train")
     from safetensors.torch import save
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    weights = save(tensors, metadata={"format": "pt"})
-    told = Metadata(preprocess, labels, card, temperature)
-    config = _timm_config(model, told) | {KEY: _ours(told, weights)}
-    artifact.write(Path(folder, WEIGHTS), weights)
-    artifact.write(Path(folder, CONFIG), (json.dumps(config, indent=2, allow_nan=False) + "\n").encode("ascii"))
+    try:
+        told = Metadata(preprocess, labels, card, temperature)
+    except MetadataError as error:
+        raise UsageError("run folder", folder, str(error)) from error
+    weights = save(_tensors(model), metadata={"format": "pt"})
+    config = _timm_config(model, told) | {hub.KEY: hub.encode(told, weights)}
+    artifact.write(Path(folder, hub.WEIGHTS), weights)
+    artifact.write(Path(folder, hub.CONFIG), (json.dumps(config, indent=2, allow_nan=False) + "\n").encode("ascii"))
 
 
-def read_folder(folder: str | os.PathLike[str]) -> tuple[Classifier, Metadata]:
-    """The network with its weights, and what config.json says; RefusedError where either file is damaged or foreign."""
-    from topfive.weights import load_weights
+def read_folder(folder: str | os.PathLike[str], name: str | None = None) -> tuple[Classifier, Metadata]:
+    """The network with its weights, in evaluation mode, and what config.json says.
 
-    config = _config(Path(folder, CONFIG))
-    weights = Path(folder, WEIGHTS)
-    told = _told(config, weights, Path(folder, CONFIG))
-    name = told.card.architecture
-    if name not in list_models():
-        raise RefusedError("unknown architecture", name, f"{CONFIG} of {folder} names it", "See: topfive models")
-    model = create_model(name, len(told.labels), told.preprocess.channels)
-    load_weights(model, weights)
-    return model.eval(), told
+    `name` is the architecture where it is not to be that of config.json.  RefusedError where a file is damaged, foreign
+    or does not fit the other.
+    """
+    weights, config = Path(folder, hub.WEIGHTS), Path(folder, hub.CONFIG)
+    for path in (weights, config):
+        if not path.is_file():
+            raise RefusedError("run folder", folder, f"it has no {path.name}", "Give the folder of a finished run")
+    told = hub.read(config, weights.read_bytes())
+    if told is None:
+        raise RefusedError(
+            "configuration", config, "it says nothing of the network", "Give the folder of a finished run"
+        )
+    return network(config, told, name), told
+
+
+def network(source: Path, told: Metadata, name: str | None = None) -> Classifier:
+    """The network that the file `source` tells of, with the weights in that file or in its folder; see `read_folder`."""
+    known, told_name = list_models(), told.card.architecture
+    if name is None and _OUR_NAMES.get(told_name, told_name) not in known:
+        raise RefusedError("unknown network", source, shown(told_name) or "it names none", "Name it with --model")
+    model = create_model(name or _OUR_NAMES.get(told_name, told_name), len(told.labels), told.preprocess.channels)
+    load_weights(model, source.parent if source.name == hub.CONFIG else source)
+    return model.eval()
+
+
+def _tensors(model: Classifier) -> dict[str, Tensor]:
+    """The state by timm's names where we know them, else by our own."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    for layout in LAYOUTS:
+        theirs = layout.names(state) if "timm" in layout.library else None
+        if theirs is not None and set(layout.marks) <= set(theirs.values()):
+            return {theirs[name]: _as_timm(theirs[name], tensor) for name, tensor in state.items()}
+    return state
+
+
+def _as_timm(name: str, tensor: Tensor) -> Tensor:
+    """timm's VGG has convolutions over the whole map where ours has linear layers."""
+    side = _VGG_MAPS.get(name)
+    return tensor if side is None else tensor.reshape(len(tensor), -1, side, side)
 
 
 def _timm_config(model: Classifier, told: Metadata) -> dict[str, Any]:
     preprocess = told.preprocess
     return {
-        "architecture": told.card.architecture,
+        "architecture": _TIMM_NAMES.get(told.card.architecture, told.card.architecture),
         "num_classes": len(told.labels),
         "num_features": model.head.in_features,
         "model_args": {} if model.in_channels == 3 else {"in_chans": model.in_channels},
@@ -83,63 +115,3 @@ def _timm_config(model: Classifier, told: Metadata) -> dict[str, Any]:
             "license": told.card.licence,
         },
     }
-
-
-def _ours(told: Metadata, weights: bytes) -> dict[str, Any]:
-    values = metadata.encode(told, hashlib.sha256(weights).hexdigest())
-    bare = {key.removeprefix(metadata.PREFIX): value for key, value in values.items()}
-    return {key: value if key == "sha256" else json.loads(value) for key, value in bare.items()}
-
-
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAXIMUM_CONFIG:
-            raise _refused(path, f"more than {MAXIMUM_CONFIG >> 20} MiB")
-        config = json.loads(path.read_bytes())
-    except OSError as error:
-        raise _refused(path, error.strerror or str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise _refused(path, "not JSON") from error
-    if not isinstance(config, dict):
-        raise _refused(path, "not a JSON object")
-    return config
-
-
-def _told(config: dict[str, Any], weights: Path, path: Path) -> Metadata:
-    ours = config.get(KEY)
-    try:
-        if not isinstance(ours, dict):
-            return _from_timm(config)
-        values = {
-            f"{metadata.PREFIX}{key}": str(value) if key == "sha256" else json.dumps(value)
-            for key, value in ours.items()
-        }
-        return metadata.decode(values, hashlib.sha256(weights.read_bytes()).hexdigest())
-    except OSError as error:
-        raise RefusedError("weights", weights, error.strerror or str(error)) from error
-    except (MetadataError, pydantic.ValidationError, KeyError, TypeError, ValueError) as error:
-        why = str(error) if isinstance(error, MetadataError) else "a key is missing or of the wrong kind"
-        raise _refused(path, why) from error
-
-
-def _from_timm(config: dict[str, Any]) -> Metadata:
-    """Of a folder that timm wrote; 1,000 classes without names are ImageNet's, other classes are numbered."""
-    given = config["pretrained_cfg"]
-    count = int(config.get("num_classes", given.get("num_classes")))
-    names = config.get("label_names")
-    if isinstance(names, list) and all(isinstance(name, str) for name in names):
-        labels = Labels(tuple(names))
-    else:
-        labels = imagenet() if count == len(imagenet()) else Labels(tuple(map(str, range(count))))
-    preprocess = Preprocess(
-        size=given["input_size"][-1],
-        crop=given.get("crop_pct", 0.875),
-        interpolation=given.get("interpolation", "bicubic"),
-        mean=tuple(given["mean"]),
-        std=tuple(given["std"]),
-    )
-    return Metadata(preprocess, labels, Card(architecture=str(config["architecture"])))
-
-
-def _refused(path: Path, why: str) -> RefusedError:
-    return RefusedError("configuration", path, why, f"Give a run folder with {WEIGHTS} and {CONFIG}")
