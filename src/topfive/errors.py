@@ -23,7 +23,7 @@ class TopfiveError(Exception):
     def _line(self) -> str:
         head = self.what if self.where is None else f"{self.what} {shown(self.where)}"
         line = f"{head}: {self.why}" if self.why else head
-        return f"{line.rstrip('.')}. {self.todo}" if self.todo else line
+        return f"{line}{'' if line.endswith(('.', '?')) else '.'} {self.todo}" if self.todo else line
 
     def __reduce__(self) -> tuple[type[TopfiveError], tuple[str, str | os.PathLike[str] | None, str, str]]:
         return type(self), (self.what, self.where, self.why, self.todo)  # survives a worker process
