@@ -1,8 +1,9 @@
 """Kill a training run with SIGKILL, again and again, and see what is left.
 
-Run as a process of its own (`python -m faults.kills`), because it forks after the imports: a child that died while importing
-would prove nothing.  Prints one JSON line: how many kills there were, how many of them inside the writing of a checkpoint, how
-many finished checkpoints were lost, and a hash of the final state of every run beside that of an uninterrupted one.
+Run as a process of its own (`python -m faults.kills`), because it forks after the imports: a child that died while
+importing would prove nothing.  Prints one JSON line: how many kills there were, how many of them inside the writing of
+a checkpoint, how many finished checkpoints were lost, and a hash of the final state of every run beside that of an
+uninterrupted one.
 """
 
 from __future__ import annotations

@@ -49,9 +49,7 @@ def test_crop_samples_the_box_that_it_draws():
     torch.testing.assert_close(crops[:, 0, 10], (4 * centres).clamp(0, 252), atol=1.0, rtol=0)
 
 
-@given(
-    low=st.floats(0.05, 1), span=st.floats(0, 1), aspect=st.floats(0.2, 5), seed=st.integers(0, 2**31)
-)
+@given(low=st.floats(0.05, 1), span=st.floats(0, 1), aspect=st.floats(0.2, 5), seed=st.integers(0, 2**31))
 @settings(max_examples=200, deadline=None)
 def test_boxes_stay_inside(low, span, aspect, seed):
     high = low + span * (1 - low)

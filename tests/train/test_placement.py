@@ -31,7 +31,11 @@ def test_the_trial_leaves_the_network_as_it_was():
 
 
 def test_the_fastest_arm_wins(monkeypatch):
-    seconds = {Placement(1, False): [3.0, 9.0, 3.0], Placement(1, True): [2.0, 2.0, 8.0], Placement(2, True): [4.0, 4.0, 4.0]}
+    seconds = {
+        Placement(1, False): [3.0, 9.0, 3.0],
+        Placement(1, True): [2.0, 2.0, 8.0],
+        Placement(2, True): [4.0, 4.0, 4.0],
+    }
     arms = {placement: iter([99.0, *values, values[0], values[0]]).__next__ for placement, values in seconds.items()}
     assert placements._fastest(arms) == Placement(1, True)
 

@@ -9,7 +9,9 @@ from topfive.train.randomness import generator, order, seed_of
 
 
 def test_seed_depends_on_every_argument_and_on_nothing_else():
-    seeds = {seed_of(*arguments) for arguments in [(0, "a"), (1, "a"), (0, "b"), (0, "a", 0), (0, "a", 1), (0, "a", 1, 0)]}
+    seeds = {
+        seed_of(*arguments) for arguments in [(0, "a"), (1, "a"), (0, "b"), (0, "a", 0), (0, "a", 1), (0, "a", 1, 0)]
+    }
     assert len(seeds) == 6
     code = "from topfive.train.randomness import seed_of; print(seed_of(3, 'step', 7))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

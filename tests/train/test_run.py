@@ -40,7 +40,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
 @pytest.mark.parametrize("text", ["", "[1, 2]", "recipe: 1", "{", "a: !!python/object:os.system x"])
 def test_a_configuration_that_is_none_is_refused(tmp_path, text):
     (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(RefusedError, match="config.yaml"):
+    with pytest.raises(RefusedError, match=r"config\.yaml"):
         _ = Run(tmp_path).config
 
 

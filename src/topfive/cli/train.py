@@ -47,14 +47,21 @@ def train(
     split_seed: Annotated[int, Option(help="Decides which images are held out, where the data do not say.")] = 0,
     val_fraction: Annotated[float, Option(help="Share of images held out to choose the best epoch.")] = 0.1,
     test_fraction: Annotated[float, Option(help="Share of images held out to measure the result.")] = 0.1,
+    max_bad: Annotated[float, Option(help="Share of unreadable images that is put up with.")] = 0.05,
+    allow_empty: Annotated[bool, Option("--allow-empty", help="Accept classes without images.")] = False,
+    follow_links: Annotated[bool, Option("--follow-links", help="Follow links that lead out of the folder.")] = False,
     device: Annotated[str | None, Option(help="cpu, cuda, ... Default: cuda where there is one.")] = None,
     threads: Annotated[int | None, Option(help="Threads of an operation. Default: measured.")] = None,
     memory_format: Annotated[str | None, Option(help="channels_last or contiguous. Default: measured.")] = None,
     workers: Annotated[int | None, Option(help="Threads that decode images. Default: one a core.")] = None,
     checkpoint_seconds: Annotated[float, Option(help="Seconds between checkpoints.")] = 60.0,
-    accept_data_change: Annotated[bool, Option(help="Continue although the images changed.")] = False,
-    exact: Annotated[bool, Option(help="Refuse to continue where the result could differ in a bit.")] = False,
-    strict: Annotated[bool, Option(help="Exit 7 if any image had to be skipped.")] = False,
+    accept_data_change: Annotated[
+        bool, Option("--accept-data-change", help="Continue although the images changed.")
+    ] = False,
+    exact: Annotated[
+        bool, Option("--exact", help="Refuse to continue where the result could differ in a bit.")
+    ] = False,
+    strict: Annotated[bool, Option("--strict", help="Exit 7 if any image had to be skipped.")] = False,
     as_json: Annotated[bool, Option("--json", help="One JSON line on stdout at the end.")] = False,
 ) -> None:
     """Train a classifier on a folder, a CSV file or a named data set.
@@ -66,11 +73,12 @@ def train(
     import torch
 
     from topfive.data.places import cache_folder
-    from topfive.train import Recipe, Request, Run, Surroundings, fit, settle
+    from topfive.train import DataChoices, Recipe, Request, Run, Surroundings, fit, settle
 
     fields = {field.name for field in dataclasses.fields(Recipe)}
     settings = {name: value for name, value in context.params.items() if name in fields and value is not None}
-    request = Request(data, out, resume, _ranges(settings), data_root, split_seed, val_fraction, test_fraction)
+    choices = DataChoices(split_seed, val_fraction, test_fraction, max_bad, allow_empty, follow_links)
+    request = Request(data, out, resume, _ranges(settings), data_root, choices)
     with TrainingProgress() as progress:
         settled = settle(request, progress)
         surroundings = Surroundings(

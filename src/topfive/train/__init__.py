@@ -4,10 +4,11 @@ from topfive.train.finish import Report
 from topfive.train.fit import Surroundings, fit
 from topfive.train.recipe import Recipe, recipe_from
 from topfive.train.recipes import default_recipe
-from topfive.train.request import Request, Settled, settle
+from topfive.train.request import DataChoices, Request, Settled, settle
 from topfive.train.run import Run
 
 __all__ = [
+    "DataChoices",
     "Recipe",
     "Report",
     "Request",

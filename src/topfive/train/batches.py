@@ -75,7 +75,7 @@ class MemoryBatches:
 
 
 class StreamBatches:
-    """Images decoded, cropped and scaled by threads, `AHEAD` batches in advance; any number of them, the same pixels."""
+    """Images decoded, cropped and scaled by threads, `AHEAD` batches in advance; any number gives the same pixels."""
 
     def __init__(self, dataset: ImageDataset, recipe: Recipe, preprocess: Preprocess, workers: int):
         self._dataset, self._recipe, self._preprocess = dataset, recipe, preprocess

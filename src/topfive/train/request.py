@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from topfive.data import ArrayDataset, Splits, open_data
+from topfive.data.named import NAMED
 from topfive.errors import UsageError
 from topfive.models import spec
 from topfive.train.loop import Watch
@@ -17,6 +18,18 @@ from topfive.train.recipes import SMALL_SIDE, default_recipe
 from topfive.train.run import CONFIG, Run, new_folder
 
 SMALL, PHOTOGRAPHS = "resnet20_cifar", "tf_efficientnet_lite0"  # networks where none is named
+
+
+@dataclass(frozen=True)
+class DataChoices:
+    """How the data are split and what is put up with in them; see `topfive.data.open_data`."""
+
+    split_seed: int = 0
+    val_fraction: float = 0.1
+    test_fraction: float = 0.1
+    max_bad: float = 0.05
+    allow_empty: bool = False
+    follow_links: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,9 +44,7 @@ class Request:
     resume: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     data_root: Path | None = None
-    split_seed: int = 0
-    val_fraction: float = 0.1
-    test_fraction: float = 0.1
+    choices: DataChoices = field(default_factory=DataChoices)
 
 
 @dataclass(frozen=True)
@@ -53,16 +64,17 @@ def settle(request: Request, watch: Watch) -> Settled:
     config = Run(folder).config if folder is not None else None
     if config is not None:
         assert folder is not None
-        source = {key: config["data"].get(key) for key in _source(request)}
-        if request.data is not None and request.data != source["source"]:
-            raise UsageError("cannot resume", folder, f"it trains on {source['source']}, not on {request.data}")
-        splits = _open(source, request.data_root, watch)
+        asked = _source(request)
+        source = {key: config["data"].get(key) for key in asked}
+        if asked["source"] not in (None, source["source"]):
+            raise UsageError("cannot resume", folder, f"it trains on {source['source']}, not on {asked['source']}")
+        splits = _open(source, watch)
         recipe = recipe_from({**config["recipe"], **_checked(request.settings)})
         return Settled(folder, recipe, splits, source)
     if request.data is None:
         raise UsageError("missing data", None, "a folder, a CSV file or a name is needed", "See: topfive data list")
     source = _source(request)
-    splits = _open(source, request.data_root, watch)
+    splits = _open(source, watch)
     settings = _checked(request.settings)
     small = isinstance(splits.train, ArrayDataset) and splits.train.images.shape[2] <= SMALL_SIDE
     if "model" not in settings and not small:
@@ -70,7 +82,7 @@ def settle(request: Request, watch: Watch) -> Settled:
     model = spec(settings.get("model", SMALL if small else PHOTOGRAPHS))
     base = default_recipe(model, splits, fine_tune=settings.get("weights") is not None)
     recipe = recipe_from({**dataclasses.asdict(base), **settings})
-    name = f"{Path(os.path.abspath(request.data)).stem if os.path.exists(request.data) else request.data}-{model.name}"
+    name = f"{Path(source['source']).stem}-{model.name}"
     return Settled(folder or new_folder(request.out, name), recipe, splits, source)
 
 
@@ -103,23 +115,18 @@ def _folder_to_continue(request: Request) -> Path | None:
 
 
 def _source(request: Request) -> dict[str, Any]:
+    """How the data are asked for, in a form that holds in any working directory."""
     return {
-        "source": request.data,
-        "split_seed": request.split_seed,
-        "val_fraction": request.val_fraction,
-        "test_fraction": request.test_fraction,
+        "source": request.data if request.data is None or request.data in NAMED else os.path.abspath(request.data),
+        "root": None if request.data_root is None else os.path.abspath(request.data_root),
+        **dataclasses.asdict(request.choices),
     }
 
 
-def _open(source: dict[str, Any], data_root: Path | None, watch: Watch) -> Splits:
-    splits = open_data(
-        source["source"],
-        data_root=data_root,
-        seed=source["split_seed"],
-        val_fraction=source["val_fraction"],
-        test_fraction=source["test_fraction"],
-        progress=watch.loading,
-    )
+def _open(source: dict[str, Any], watch: Watch) -> Splits:
+    choices = {field.name: source[field.name] for field in dataclasses.fields(DataChoices)}
+    seed = choices.pop("split_seed")
+    splits = open_data(source["source"], data_root=source["root"], seed=seed, progress=watch.loading, **choices)
     for note in splits.notes:
         watch.note(note)
     for skipped in splits.skipped[:10]:

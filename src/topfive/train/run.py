@@ -36,7 +36,7 @@ class Run:
     def __enter__(self) -> Run:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.folder / LOCK, "a+")  # noqa: SIM115: held until __exit__
+            self._lock = open(self.folder / LOCK, "a+")
         except OSError as error:
             raise ResourceError("cannot write run folder", self.folder, error.strerror or str(error)) from None
         try:
