@@ -70,7 +70,7 @@ def read_folder(folder: str | os.PathLike[str], name: str | None = None) -> tupl
 
 
 def network(source: Path, told: Metadata, name: str | None = None) -> Classifier:
-    """The network that the file `source` tells of, with the weights in that file or in its folder; see `read_folder`."""
+    """The network that the file `source` tells of, with the weights in it or in its folder; see `read_folder`."""
     known, told_name = list_models(), told.card.architecture
     if name is None and _OUR_NAMES.get(told_name, told_name) not in known:
         raise RefusedError("unknown network", source, shown(told_name) or "it names none", "Name it with --model")
