@@ -40,10 +40,10 @@ def test_a_recipe_survives_its_dictionary():
 def test_every_field_changes_the_digest():
     base = Recipe(model="lenet5")
     other = {
-        "model": "vgg11", "epochs": 7, "batch_size": 3, "opt": "adamw", "lr": 0.5, "momentum": 0.1, "weight_decay": 0.1,
-        "sched": "step", "warmup_epochs": 1.0, "decay_epochs": 3.0, "decay_rate": 0.5, "clip_grad": 1.0,
-        "loss": "rbf_mse", "smoothing": 0.1, "model_ema": 0.9, "amp": True, "shift": 1, "scale": (0.5, 1.0), "hflip": 0.5, "img_size": 64,
-        "weights": "imagenet", "seed": 1,
+        "model": "vgg11", "epochs": 7, "batch_size": 3, "opt": "adamw", "lr": 0.5, "momentum": 0.1,
+        "weight_decay": 0.1, "sched": "step", "warmup_epochs": 1.0, "decay_epochs": 3.0, "decay_rate": 0.5,
+        "clip_grad": 1.0, "loss": "rbf_mse", "smoothing": 0.1, "model_ema": 0.9, "amp": True, "shift": 1,
+        "scale": (0.5, 1.0), "hflip": 0.5, "img_size": 64, "weights": "imagenet", "seed": 1,
     }  # fmt: skip
     assert set(other) == {field.name for field in dataclasses.fields(Recipe)}
     digests = {dataclasses.replace(base, **{name: value}).digest() for name, value in other.items()}
