@@ -13,14 +13,17 @@ from topfive.data import ImageDataset, Splits
 from topfive.data.table import label_cell, path_cell
 from topfive.evaluate import Evaluation, evaluate, fit_temperature
 from topfive.export import Parity, export, golden_images
+from topfive.export.folder import write_folder
 from topfive.labels import Labels, imagenet
 from topfive.models import spec
 from topfive.predictor import Predictor
 from topfive.preprocess import Preprocess
+from topfive.report import Contents, Shipped, worst_mistakes, write_report
+from topfive.spec import Paper
 from topfive.train.loop import Work, answers
 from topfive.train.state import State
 
-ARTIFACT, PREDICTIONS = "model.onnx", "predictions.csv"
+ARTIFACT, PREDICTIONS, REPORT = "model.onnx", "predictions.csv", "report.html"
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,11 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
         golden=golden_images(measured, preprocess),
         temperature=temperature,
     )
-    from topfive.export.folder import write_folder
-
     write_folder(model, folder, preprocess=preprocess, labels=labels, card=card, temperature=temperature)
     predictor = Predictor.load(folder / ARTIFACT, threads=work.placement.threads, batch_size=64)
     evaluation = evaluate(predictor, measured)
-    work.run.write(PREDICTIONS, predictions_table(evaluation, splits.classes).encode("utf-8", "surrogateescape"))
-    return Report(
+    work.run.write(PREDICTIONS, predictions_table(evaluation, splits.classes).encode())
+    report = Report(
         run=folder,
         artifact=folder / ARTIFACT,
         split=split,
@@ -98,6 +99,8 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
         seconds=state.seconds,
         best_epoch=state.best.epoch + 1 if state.best.weights else work.recipe.epochs,
     )
+    write_report(folder / REPORT, contents_of(report, work, splits, measured))
+    return report
 
 
 def held_out(splits: Splits) -> tuple[str, ImageDataset]:
@@ -114,14 +117,18 @@ def labels_of(splits: Splits) -> Labels:
     return Labels(splits.classes)
 
 
+def paper_of(paper: Paper) -> str:
+    """A paper in one line."""
+    where = f"arXiv:{paper.arxiv}" if paper.arxiv else str(paper.year)
+    return f"{paper.title}. {paper.authors}, {where}"
+
+
 def card_of(work: Work, splits: Splits, state: State) -> Card:
     """What the file says of its origin."""
     model = spec(work.recipe.model)
-    paper = model.paper
-    where = f"arXiv:{paper.arxiv}" if paper.arxiv else str(paper.year)
     return Card(
         architecture=model.name,
-        paper=f"{paper.title}. {paper.authors}, {where}",
+        paper=paper_of(model.paper),
         data=f"{splits.name}, {len(splits.train)} training images, fingerprint {splits.fingerprint[:16]}",
         recipe=work.recipe.digest(),
         metrics={"val_top1": state.best.top1} if state.best.weights else {},
@@ -140,3 +147,35 @@ def predictions_table(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
         cells = [path_cell(name), label_cell(classes[label]), label_cell(classes[guess])]
         writer.writerow([*cells, f"{row[guess]:.6f}", int(label == guess)])
     return table.getvalue()
+
+
+def contents_of(report: Report, work: Work, splits: Splits, measured: ImageDataset) -> Contents:
+    """The run as its page tells it."""
+    config = work.run.config
+    assert config is not None
+    model = spec(work.recipe.model)
+    return Contents(
+        title=work.run.folder.name,
+        model=model.name,
+        data=splits.name,
+        split=report.split,
+        evaluation=report.evaluation,
+        paper=paper_of(model.paper),
+        counts={name: len(part) for name, part in splits.parts()},
+        curve=work.run.logged(),
+        best_epoch=report.best_epoch,
+        mistakes=worst_mistakes(report.evaluation, measured),
+        skipped=splits.skipped,
+        shipped=Shipped(
+            file=ARTIFACT,
+            file_bytes=report.artifact.stat().st_size,
+            difference=report.parity.difference,
+            tolerance=report.parity.tolerance,
+            images=report.parity.images,
+            agreement=report.parity.top1_agreement,
+            temperature=report.temperature,
+        ),
+        recipe=config["recipe"],
+        environment={**config["environment"], **config["placement"]},
+        notes=splits.notes,
+    )
