@@ -210,6 +210,23 @@ def test_draft_keeps_twice_the_side_and_stays_near_the_whole() -> None:
             assert np.abs(near[0] - near[1]).mean() < 1
 
 
+@pytest.mark.parametrize("value", range(1, 9))
+def test_the_extent_of_a_draft_is_turned_with_it(value: int) -> None:
+    """403 x 301 at 1/4 is 100.75 x 75.25 of 101 x 76 pixels."""
+    data = pictures.with_exif(encoded(photo(403, 301), "JPEG"), pictures.orientation(value))
+    draft = decode(data, short_side=37)
+    coverage = np.ones((76, 101, 1))
+    coverage[-1] *= 0.25
+    coverage[:, -1] *= 0.75
+    coverage = pictures.upright(coverage, value)[..., 0]
+    assert draft.pixels.shape[:2] == coverage.shape
+    left, top, right, bottom = draft.extent
+    assert (right - left, bottom - top) == ((100.75, 75.25) if value < 5 else (75.25, 100.75))
+    assert (left > 0) == (coverage[:, 0].max() < 1)
+    assert (top > 0) == (coverage[0].max() < 1)
+    assert decode(data).extent == (0, 0, *decode(data).size)
+
+
 MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I", "F", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 
 

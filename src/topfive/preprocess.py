@@ -3,7 +3,8 @@
 Geometry: the image is scaled so that its short side is `resize_side` = floor(size / crop) (the long side truncated to a
 whole number), the centred `size` x `size` square is kept, and `pad` black pixels are added on each side, so that a
 network gets `side` = size + 2 * pad.  Scaling and cropping are one pass that computes only the pixels kept, so an image
-of 20000 x 1 costs no more than any other; the result is that of scaling wholly and cropping then, to within one level.
+of 20000 x 1 costs no more than any other.  The result is that of scaling wholly and cropping then, to within one level
+(more where bicubic or lanczos overshoot black or white: Pillow clips between its two passes, and their order varies).
 An image whose short side is `resize_side` already is only cropped.  Scaling has antialiasing and rounds to 8 bits.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Pixels = NDArray[np.uint8]
-_Size = tuple[int, int]  # width and height of the scaled image
+_Size = tuple[int, int]  # width and height
 _Square = tuple[int, int, int]  # left, top and side, in pixels of the scaled image
 
 _FILTERS = {
@@ -88,17 +89,17 @@ class Preprocess:
         10/7 and 11/7 of `size` (256, 288, 320 and 352 for 224), the squares at the start, middle and end of the long
         side; of each the four corners, the centre, and the whole scaled to `size` (GoogLeNet, sec. 7).
         """
-        pixels = _checked(picture, self.channels)
+        source = _source(picture, self.channels)
         match crops:
             case 1:
-                return self._finished([self._cut(pixels, *self._centre(pixels))])
+                return self._finished([self._cut(source, *self._centre(source.size))])
             case 10:
-                squares = self._corners(pixels)
+                squares = self._corners(source.size)
             case 144:
-                squares = self._pyramid(pixels)
+                squares = self._pyramid(source.size)
             case _:
                 raise UsageError("crops", str(crops), "there are 1, 10 or 144", "Choose one of them.")
-        views = [self._cut(pixels, *square) for square in squares]
+        views = [self._cut(source, *square) for square in squares]
         return self._finished(views + [view[:, ::-1] for view in views])
 
     def normalise(self, batch: Pixels) -> NDArray[np.float32]:
@@ -113,19 +114,19 @@ class Preprocess:
                 np.take(table, plane, out=target, mode="clip")  # by plane: a contiguous target needs no buffer
         return out
 
-    def _centre(self, pixels: Pixels) -> tuple[_Size, _Square]:
-        scaled = _scaled(pixels, self.resize_side)
+    def _centre(self, original: _Size) -> tuple[_Size, _Square]:
+        scaled = _scaled(original, self.resize_side)
         return scaled, (_half(scaled[0] - self.size), _half(scaled[1] - self.size), self.size)
 
-    def _corners(self, pixels: Pixels) -> list[tuple[_Size, _Square]]:
-        scaled = _scaled(pixels, self.resize_side)
+    def _corners(self, original: _Size) -> list[tuple[_Size, _Square]]:
+        scaled = _scaled(original, self.resize_side)
         return [(scaled, square) for square in _five((0, 0), scaled, self.size)]
 
-    def _pyramid(self, pixels: Pixels) -> list[tuple[_Size, _Square]]:
+    def _pyramid(self, original: _Size) -> list[tuple[_Size, _Square]]:
         squares: list[tuple[_Size, _Square]] = []
         for sevenths in (8, 9, 10, 11):
             short = self.size * sevenths // 7
-            scaled = _scaled(pixels, short)
+            scaled = _scaled(original, short)
             extra = max(scaled) - short
             for offset in (0, _half(extra), extra):
                 left, top = (offset, 0) if scaled[0] >= scaled[1] else (0, offset)
@@ -133,15 +134,21 @@ class Preprocess:
                 squares += [(scaled, square) for square in inner]
         return squares
 
-    def _cut(self, pixels: Pixels, scaled: _Size, square: _Square) -> Pixels:
+    def _cut(self, source: _Source, scaled: _Size, square: _Square) -> Pixels:
         """One square of the scaled image, computed from the original -> [size, size] or [size, size, 3]."""
-        height, width = pixels.shape[:2]
+        height, width = source.pixels.shape[:2]
         left, top, side = square
         if scaled == (width, height) and side == self.size:
-            return pixels[top : top + side, left : left + side]
-        across, down = width / scaled[0], height / scaled[1]
-        box = (left * across, top * down, min((left + side) * across, width), min((top + side) * down, height))
-        image = Image.fromarray(pixels).resize((self.size, self.size), _FILTERS[self.interpolation], box)
+            return source.pixels[top : top + side, left : left + side]
+        first, upper, last, lower = source.extent
+        across, down = (last - first) / scaled[0], (lower - upper) / scaled[1]
+        box = (
+            first + left * across,
+            upper + top * down,
+            min(first + (left + side) * across, width),
+            min(upper + (top + side) * down, height),
+        )
+        image = Image.fromarray(source.pixels).resize((self.size, self.size), _FILTERS[self.interpolation], box)
         return np.asarray(image)
 
     def _finished(self, views: list[Pixels]) -> Pixels:
@@ -153,19 +160,29 @@ class Preprocess:
         return out
 
 
-def _checked(picture: Picture | Pixels, channels: int) -> Pixels:
-    """[H, W, 3], or [H, W] where the picture is grey or grey is wanted."""
+class _Source(NamedTuple):
+    """What is scaled: pixels [H, W, 3], or [H, W] where they are grey or grey is wanted; the rest as in Picture."""
+
+    pixels: Pixels
+    size: _Size
+    extent: tuple[float, float, float, float]
+
+
+def _source(picture: Picture | Pixels, channels: int) -> _Source:
     pixels = picture.pixels if isinstance(picture, Picture) else picture
-    is_picture = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
-    if not is_picture or pixels.dtype != np.uint8 or 0 in pixels.shape:
+    has_form = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if not has_form or pixels.dtype != np.uint8 or 0 in pixels.shape:
         raise UsageError("pixels", f"{pixels.dtype} {list(pixels.shape)}", "uint8 [H, W, 3] or [H, W] is needed")
     if channels == 1 and pixels.ndim == 3:
-        return np.asarray(Image.fromarray(pixels).convert("L"))
-    return pixels
-
-
-def _scaled(pixels: Pixels, short: int) -> _Size:
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
+    if isinstance(picture, Picture):
+        return _Source(pixels, picture.size, picture.extent)
     height, width = pixels.shape[:2]
+    return _Source(pixels, (width, height), (0, 0, width, height))
+
+
+def _scaled(original: _Size, short: int) -> _Size:
+    width, height = original
     return (short * width // height, short) if width >= height else (short, short * height // width)
 
 

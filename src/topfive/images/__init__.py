@@ -57,6 +57,7 @@ _MAXIMUM_SCANS = 200  # a progressive JPEG has about ten; a scan of a few bytes 
 _MAXIMUM_FRAMES = 1000  # where counting walks through the file, it stops here
 _DEFLATE_RATIO = 1032  # the most that deflate can shrink
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed zero, nor a restart, nor padding
+_Box = tuple[float, float, float, float]  # left, top, right, bottom
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -67,7 +68,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SIDEWAYS = {_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]}
 _CHATTER = r"PIL\.(Jpeg|Mpo|Png|Tiff)ImagePlugin"  # warn about damaged EXIF, tags, MPO and APNG that they then ignore
 _QUIET = ("ignore", None, Warning, re.compile(_CHATTER), 0)
 
@@ -86,12 +86,17 @@ class ImageError(DataError):
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """pixels [H, W, 3] uint8, upright and read-only; size (width, height) is upright and before any draft scaling."""
+    """pixels [H, W, 3] uint8, upright and read-only; size (width, height) is upright and before any draft scaling.
+
+    `extent` is where the picture lies in its pixels: left, top, right, bottom.  In a draft it can be less than the
+    whole, since the last column at 1/8 may stand for less than eight.
+    """
 
     pixels: NDArray[np.uint8]
     format: str
     frames: int  # at least; the pixels are those of the first
     size: tuple[int, int]
+    extent: _Box
 
 
 def decode(
@@ -157,18 +162,20 @@ def _decode(data: bytes, short_side: int | None, pixel_limit: int) -> Picture:
     try:
         image = _opened(data)
         _check_size(data, image, pixel_limit)
-        size = image.size
-        is_draft = bool(short_side) and image.format in ("JPEG", "MPO")
-        if short_side and is_draft:
-            image.draft(None, (2 * short_side, 2 * short_side))
+        size, drafted = image.size, None
+        if short_side and image.format in ("JPEG", "MPO"):
+            drafted = image.draft(None, (2 * short_side, 2 * short_side))
         image.load()
-        if not is_draft:
+        if drafted is None:
             size = image.size  # Pillow turns a TIFF upright while loading it
-        form, frames, turn = image.format or "", _frames(data, image), _turn(image)
+        form, frames, orientation = image.format or "", _frames(data, image), _orientation(image)
+        extent = _turned((0, 0, *image.size) if drafted is None else drafted[1], image.size, orientation)
+        if orientation >= 5:
+            size = size[1], size[0]
         upright = modes.rgb(image)
-        if turn is not None:
-            upright = upright.transpose(turn)
-        return Picture(np.asarray(upright), form, frames, (size[1], size[0]) if turn in _SIDEWAYS else size)
+        if orientation != 1:
+            upright = upright.transpose(_UPRIGHT[orientation])
+        return Picture(np.asarray(upright), form, frames, size, extent)
     except (_RefusedError, MemoryError):
         raise
     except Image.DecompressionBombError:  # beyond Pillow's own limit of 179 million, whatever ours
@@ -229,12 +236,23 @@ def _has_many_scans(data: bytes) -> bool:
     return scans > _MAXIMUM_SCANS
 
 
-def _turn(image: Image.Image) -> Image.Transpose | None:
+def _orientation(image: Image.Image) -> int:
+    """1-8, as in EXIF; 1 where it says anything else."""
     try:
         value: Any = image.getexif().get(_ORIENTATION)
-        return _UPRIGHT.get(value)
+        return int(value) if value in _UPRIGHT else 1
     except Exception:  # damaged EXIF says nothing; the pixels are still good
-        return None
+        return 1
+
+
+def _turned(extent: _Box, size: tuple[int, int], orientation: int) -> _Box:
+    """Where an extent that starts at the top left of an image of that size comes to lie in the upright image."""
+    right, bottom, (width, height) = extent[2], extent[3], size
+    if orientation >= 5:
+        right, bottom, width, height = bottom, right, height, width
+    left = width - right if orientation in (2, 3, 6, 7) else 0
+    top = height - bottom if orientation in (3, 4, 7, 8) else 0
+    return left, top, left + right, top + bottom
 
 
 def _frames(data: bytes, image: ImageFile.ImageFile) -> int:
