@@ -1,0 +1,70 @@
+"""The page: its sections in order, drawn by templates that escape everything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+from topfive import artifact
+from topfive.errors import need
+from topfive.report import confusion, curves, headline, mistakes, per_class, record, wording
+from topfive.report.contents import Contents
+from topfive.report.section import Section
+
+SECTIONS: tuple[Callable[[Contents], Section | None], ...] = (
+    headline.section,
+    curves.section,
+    confusion.section,
+    per_class.section,
+    mistakes.section,
+    record.skipped,
+    record.shipped,
+    record.made,
+)
+
+
+def write_report(path: str | os.PathLike[str], contents: Contents) -> None:
+    """Write the page to `path`, whole or not at all; ResourceError if it cannot be."""
+    artifact.write(path, render(contents).encode("utf-8"))
+
+
+def render(contents: Contents) -> str:
+    """The page; equal contents give equal pages.  UsageError where jinja2 is missing."""
+    style = _resource("style.css")
+    sections = [section for build in SECTIONS if (section := build(contents)) is not None]
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    html: str = (
+        _environment()
+        .get_template("page.html")
+        .render(contents=contents, sections=sections, style=style, style_digest=digest)
+    )
+    return html
+
+
+def _environment() -> Any:
+    jinja2 = need("jinja2", "train")
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        finalize=wording.harmless,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=wording.percent,
+        count=wording.count,
+        size=wording.size,
+        scientific=wording.scientific,
+        short=wording.short,
+        setting=wording.setting,
+    )
+    return environment
+
+
+def _resource(name: str) -> str:
+    return resources.files("topfive.report").joinpath(name).read_text(encoding="utf-8")
