@@ -227,12 +227,17 @@ def _check_size(data: bytes, image: ImageFile.ImageFile, pixel_limit: int) -> No
 
 
 def _has_many_scans(data: bytes) -> bool:
-    if data.count(b"\xff\xda") <= _MAXIMUM_SCANS:
-        return False
-    scans, at = 0, 2  # they may lie in what follows the picture, as in a motion photo: walk up to its end
+    """Walk the markers up to the end of the first picture (what follows, as in a motion photo, is not decoded)."""
+    scans, at, components = 0, 2, b""
     while (found := _JPEG_MARKER.search(data, at)) and found[0] != b"\xff\xd9" and scans <= _MAXIMUM_SCANS:
-        scans += found[0] == b"\xff\xda"
-        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+        start = found.end()
+        if found[0] in (b"\xff\xc0", b"\xff\xc1"):
+            components = data[start + 7 : start + 8]
+        if found[0] == b"\xff\xda":
+            if data[start + 2 : start + 3] == components:  # sequential, and all in this scan: the decoder stops here
+                return False
+            scans += 1
+        at = start + int.from_bytes(data[start : start + 2], "big")
     return scans > _MAXIMUM_SCANS
 
 
