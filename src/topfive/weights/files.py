@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import warnings
 import zipfile
@@ -16,11 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from torch import Tensor
 
-from topfive.errors import RefusedError
+from topfive.errors import RefusedError, shown
 
 MAXIMUM_BYTES = 8 << 30
 MAXIMUM_HEADER = 8_000_000  # bytes of a safetensors header; NASNet-A Large needs 0.3 million
 MAXIMUM_TENSORS = 50_000
+MAXIMUM_WRAPPERS = 8  # a state dict may be wrapped, but one that contains itself is not unwrapped for ever
 
 SAFETENSORS, TORCH, ONNX = "safetensors", "torch", "ONNX"
 _SUFFIXES = {
@@ -40,6 +42,7 @@ _FOREIGN = (
 )
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")  # in the order in which they are preferred
 _PREFIXES = ("module.", "_orig_mod.")  # of DistributedDataParallel and of torch.compile
+_RESAVE = "Save its state dict alone, as safetensors"
 _TODO = "Give a file that torch.save, safetensors or topfive wrote"
 
 
@@ -81,14 +84,21 @@ def tensors_of(path: Path, content: bytes, kind: str) -> dict[str, Tensor]:
 
 
 def unwrapped(found: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """The state dict inside a training checkpoint, without the prefix that all names share."""
-    for wrapper in _WRAPPERS:
-        if isinstance(found.get(wrapper), Mapping):
-            return unwrapped(found[wrapper])
-    for prefix in _PREFIXES:
-        if found and all(isinstance(name, str) and name.startswith(prefix) for name in found):
-            return unwrapped({name.removeprefix(prefix): value for name, value in found.items()})
+    """The state dict inside a training checkpoint, without the prefixes that all its names share."""
+    for _ in range(MAXIMUM_WRAPPERS):
+        inner = next((found[key] for key in _WRAPPERS if isinstance(found.get(key), Mapping)), None)
+        prefix = next((prefix for prefix in _PREFIXES if found and all(_begins(name, prefix) for name in found)), None)
+        if inner is not None:
+            found = inner
+        elif prefix is not None:
+            found = {name.removeprefix(prefix): value for name, value in found.items()}
+        else:
+            break
     return found
+
+
+def _begins(name: Any, prefix: str) -> bool:
+    return isinstance(name, str) and name.startswith(prefix)
 
 
 def refused(path: Path | None, why: str, todo: str = _TODO) -> RefusedError:
@@ -96,7 +106,7 @@ def refused(path: Path | None, why: str, todo: str = _TODO) -> RefusedError:
 
 
 def _sniffed(content: bytes) -> str | None:
-    if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < 1 << 40:
+    if content[8:9] == b"{":  # the header of safetensors; the magic of the others differs from it there
         return SAFETENSORS
     if content.startswith((b"PK\x03\x04", _LEGACY)):
         return TORCH
@@ -125,9 +135,7 @@ def _torch(path: Path, content: bytes) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")  # about the storage classes of old files
             found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # a hostile pickle can fail in any way; it cannot run anything
-        raise refused(
-            path, f"not loaded: {_pickle_trouble(error)}", "Save its state dict alone, as safetensors"
-        ) from error
+        raise refused(path, _trouble(error), _RESAVE) from error
     if not isinstance(found, Mapping):
         raise refused(path, f"it holds a {type(found).__name__}, and not a state dict")
     return dict(unwrapped(found))
@@ -138,22 +146,33 @@ def _check_archive(path: Path, content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
+            _check_entries(path, entries)
+            damaged = archive.testzip()  # torch.load does not compare the checksums
+    except RefusedError:
+        raise
     except Exception as error:  # zipfile raises more than BadZipFile
         raise refused(path, "a damaged zip file, or cut short") from error
+    if damaged is not None:
+        raise refused(path, f"damaged: the checksum of {shown(damaged)} is wrong")
+
+
+def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     names = [entry.filename.split("/", 1)[-1] for entry in entries]
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
-        raise refused(path, "TorchScript, a program and not only weights", "Save its state dict alone, as safetensors")
+        raise refused(path, "TorchScript, a program and not only weights", _RESAVE)
     if "data.pkl" not in names:
         raise refused(path, "a zip file that torch.save did not write")
     if len(entries) > MAXIMUM_TENSORS or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise refused(path, "a zip file with compressed or too many entries, which torch.save does not write")
 
 
-def _pickle_trouble(error: Exception) -> str:
-    text = str(error)
-    if "GLOBAL " in text or "Unsupported class" in text or "Unsupported operand" in text:
-        return "it asks to run code or holds more than tensors"
-    return f"damaged ({_first_line(error)})"
+def _trouble(error: Exception) -> str:
+    """What stopped the restricted unpickler."""
+    if asked := re.search(r"GLOBAL ([\w.]+)", str(error)):
+        return f"it asks for {shown(asked[1])}, and nothing but tensors is loaded"
+    if type(error).__name__ == "UnpicklingError":
+        return "its pickle is damaged, or asks for more than tensors"
+    return f"damaged or cut short ({_first_line(error)})"
 
 
 def _first_line(error: Exception) -> str:

@@ -19,7 +19,8 @@ from topfive.labels import Labels, imagenet
 from topfive.preprocess import Preprocess
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
-KEY = "topfive"
+KEY, _TIMM = "topfive", "pretrained_cfg"
+_MALFORMED = (pydantic.ValidationError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError)
 MAXIMUM_CONFIG = 64 << 20  # bytes
 
 
@@ -31,9 +32,17 @@ def read(path: Path, weights: bytes) -> Metadata | None:
     config = _config(path)
     try:
         if KEY in config:
-            return _ours(config[KEY], weights)
-        return _timm(config) if "pretrained_cfg" in config else None
-    except (MetadataError, pydantic.ValidationError, KeyError, TypeError, ValueError, OverflowError) as error:
+            return _ours(_object(config, KEY), weights)
+        return _timm(config) if _TIMM in config else None
+    except (
+        MetadataError,
+        pydantic.ValidationError,
+        KeyError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         why = str(error) if isinstance(error, MetadataError) else "a key is missing or of the wrong kind"
         raise _refused(path, why) from error
 
@@ -70,8 +79,8 @@ def _ours(said: dict[str, Any], weights: bytes) -> Metadata:
 
 def _timm(config: dict[str, Any]) -> Metadata:
     """1,000 classes without names are ImageNet's, other classes are numbered."""
-    given = config["pretrained_cfg"]
-    count = int(config.get("num_classes", given.get("num_classes")))
+    given = _object(config, _TIMM)
+    count = int(config["num_classes"] if "num_classes" in config else given["num_classes"])
     names = config.get("label_names")
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         labels = Labels(tuple(names))
@@ -87,6 +96,12 @@ def _timm(config: dict[str, Any]) -> Metadata:
         std=tuple(given["std"]),
     )
     return Metadata(preprocess, labels, Card(architecture=str(config.get("architecture", ""))))
+
+
+def _object(config: dict[str, Any], key: str) -> dict[str, Any]:
+    if not isinstance(config[key], dict):
+        raise MetadataError(f"its {key} is not an object")
+    return dict(config[key])
 
 
 def _refused(path: Path, why: str) -> RefusedError:

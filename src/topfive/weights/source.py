@@ -36,7 +36,7 @@ def resolve(name: str) -> Path:
     if name == BUILTIN:
         return builtin.PATH
     if not os.path.lexists(name):
-        why = f"no such file or folder {nearest(name, [BUILTIN])}".rstrip()
+        why = ", ".join(filter(None, ("no such file or folder", nearest(name, [BUILTIN]))))
         raise RefusedError("weights", name, why, f"Give a file, a folder, or {BUILTIN!r} for the built-in weights")
     return Path(name)
 
@@ -46,14 +46,14 @@ def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Contents:
     if isinstance(source, Mapping):
         return Contents(files.unwrapped(source))
     path = Path(source)
-    file = _in_folder(path) if path.is_dir() else path
+    file = _in_folder(path) if os.path.isdir(path) else path
     content = files.contents_of(file)
     kind = files.kind_of(file, content)
     if kind == files.ONNX:
         return _artifact(file)
     tensors = files.tensors_of(file, content, kind)
     beside = file.with_name(hub.CONFIG)
-    said = hub.read(beside, content) if file.name in _IN_FOLDERS and beside.exists() else None
+    said = hub.read(beside, content) if file.name in _IN_FOLDERS and os.path.lexists(beside) else None
     if said is None:
         return Contents(tensors, file)
     return Contents(tensors, file, said.preprocess, said.labels, said.card.architecture)
@@ -61,7 +61,7 @@ def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Contents:
 
 def _in_folder(folder: Path) -> Path:
     for name in _IN_FOLDERS:
-        if (folder / name).exists():
+        if os.path.lexists(folder / name):
             return folder / name
     listed = " nor ".join(_IN_FOLDERS)
     raise RefusedError("weights", folder, f"a folder with neither {listed}", "Give a run folder or a file of weights")
