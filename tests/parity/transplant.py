@@ -29,14 +29,15 @@ def unsettle(oracle: nn.Module, size: int, in_channels: int = 3) -> nn.Module:
     return oracle.eval()
 
 
+def holders(model: nn.Module) -> list[nn.Module]:
+    """The layers that hold tensors, as they are defined."""
+    return [module for module in model.modules() if any(True for _ in module.parameters(recurse=False))]
+
+
 def in_order(model: nn.Module, images: Tensor) -> list[nn.Module]:
     """The layers that hold tensors, as they run."""
     run: list[nn.Module] = []
-    handles = [
-        module.register_forward_pre_hook(lambda module, _: run.append(module))
-        for module in model.modules()
-        if any(True for _ in module.parameters(recurse=False))
-    ]
+    handles = [module.register_forward_pre_hook(lambda module, _: run.append(module)) for module in holders(model)]
     with torch.no_grad():
         model(images)
     for handle in handles:
@@ -44,12 +45,16 @@ def in_order(model: nn.Module, images: Tensor) -> list[nn.Module]:
     return run
 
 
-def transplant(oracle: nn.Module, name: str, size: int) -> Classifier:
-    """Our network `name`, holding the very tensors of `oracle`."""
+def transplant(oracle: nn.Module, name: str, size: int, *, as_defined: bool = False) -> Classifier:
+    """Our network `name`, holding the very tensors of `oracle`.
+
+    `as_defined` is for an oracle that runs its shortcuts first and defines them last.
+    """
     with torch.device("meta"):
         ours = create_model(name).eval()
         mine = in_order(ours, torch.zeros(1, 3, size, size))
-    theirs = in_order(oracle, torch.zeros(1, 3, size, size, dtype=torch.float64))
+    images = torch.zeros(1, 3, size, size, dtype=torch.float64)
+    theirs = holders(oracle) if as_defined else in_order(oracle, images)
     for target, source in zip(mine, theirs, strict=True):
         tensors = {**dict(source.named_parameters(recurse=False)), **dict(source.named_buffers(recurse=False))}
         if isinstance(target, nn.BatchNorm2d):
