@@ -84,10 +84,14 @@ class StoppedError(TopfiveError):
 
 
 def shown(text: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
-    """`text` as it is safe to print on a terminal: control, bidirectional and undecodable characters escaped."""
-    raw = os.fsdecode(text)
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in raw)
+    """A path or name as it is safe to print on a terminal, cut where it is very long."""
+    safe = escaped(os.fsdecode(text))
     return safe if len(safe) <= MAXIMUM_SHOWN else safe[: MAXIMUM_SHOWN - 3] + "..."
+
+
+def escaped(text: str) -> str:
+    """`text` with control, bidirectional and undecodable characters escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

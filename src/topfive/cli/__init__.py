@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -15,7 +17,7 @@ from collections.abc import Sequence
 import typer
 from typer.main import get_command
 
-from topfive.errors import TopfiveError, shown
+from topfive.errors import TopfiveError, escaped
 
 # The verbs in the order of a working day; the line is what `topfive --help` prints without importing the verb.
 VERBS = {
@@ -27,7 +29,8 @@ VERBS = {
     "data": "List and fetch the named data sets.",
     "doctor": "Say what is installed here and whether it is fit for use.",
 }
-INTERRUPTED, TERMINATED = 130, 143
+OPTIONAL_VALUE = ("--resume",)
+INTERRUPTED = 130
 
 
 def application(verb: str | None) -> typer.Typer:
@@ -79,10 +82,12 @@ def run(arguments: list[str]) -> int:
         return 0
     if not arguments:
         arguments = ["--help"]
+    arguments = _with_values(arguments)
     verb = next((argument for argument in arguments if not argument.startswith("-")), None)
     try:
         code = get_command(application(verb)).main(arguments, prog_name="topfive", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None where the process was started without one
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:  # an unknown verb or flag, a value of the wrong type
         return _fail(error, _one_line(error.format_message()), 2, debug)
@@ -92,17 +97,41 @@ def run(arguments: list[str]) -> int:
         return _fail(error, "out of memory: the work does not fit. Use a smaller --batch-size or image size", 5, debug)
     except (KeyboardInterrupt, typer.Abort) as error:
         return _fail(error, "interrupted", INTERRUPTED, debug)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: not our error
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise  # typer makes a closed pipe a SystemExit
+        _drop_output()  # the reader has gone: not our error
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _drop_output()
+        return _fail(error, "cannot write: the disk is full. Free some space and try again", 5, debug)
+
+
+def _with_values(arguments: list[str]) -> list[str]:
+    """An option that may stand without its value gets the empty one."""
+    following = [*arguments[1:], "-"]
+    return [
+        f"{argument}=" if argument in OPTIONAL_VALUE and after.startswith("-") else argument
+        for argument, after in zip(arguments, following, strict=True)
+    ]
 
 
 def _fail(error: BaseException, line: str, code: int, debug: bool) -> int:
-    if debug:
-        traceback.print_exception(error)
-    print(f"error: {line}", file=sys.stderr)
+    if sys.stderr is None:  # print would take stdout instead
+        return code
+    with contextlib.suppress(OSError):  # nobody may be left to read it, but the code still counts
+        if debug:
+            traceback.print_exception(error)
+        print(f"error: {escaped(line)}", file=sys.stderr, flush=True)
     return code
 
 
+def _drop_output() -> None:
+    """What is still to be flushed goes nowhere, instead of failing once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _one_line(message: str) -> str:
-    return " ".join(shown(part) for part in message.split("\n") if part.strip())
+    return " ".join(part.strip() for part in message.splitlines() if part.strip())

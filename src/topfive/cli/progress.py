@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,7 +26,26 @@ PLAIN_SECONDS = 10.0  # between two lines of progress where there is no terminal
 
 def console() -> Console:
     """stderr: stdout is for answers."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(file=cast(IO[str], Forgiving(sys.stderr)), highlight=False, soft_wrap=True, quiet=sys.stderr is None)
+
+
+class Forgiving:
+    """A stream whose reader may go away or whose disk may be full: a run does not die of what it has to say."""
+
+    def __init__(self, stream: IO[str]):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class TrainingProgress:
