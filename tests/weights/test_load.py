@@ -203,6 +203,15 @@ class _Careless(pickle.Unpickler):
         return torch.UntypedStorage(0)
 
 
+def test_nothing_is_written_where_only_the_last_number_is_wrong() -> None:
+    state, model = lenet(), create_model("lenet5")
+    before = copied(model)
+    state[next(reversed(state))].view(-1)[-1] = float("inf")
+    with pytest.raises(RefusedError, match=r"`head\.bias`: it holds numbers that are not finite"):
+        load_weights(model, state)
+    assert equal(before, copied(model))
+
+
 def test_a_sound_file_of_each_kind_is_accepted(tmp_path: Path) -> None:
     """The faults above differ from these in their fault alone."""
     for number, content in enumerate((torch_file(lenet()), torch_file(lenet(), legacy=True))):
