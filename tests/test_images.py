@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import subprocess
 import sys
 import threading
@@ -313,6 +314,21 @@ def test_the_pixel_limit_is_of_the_header_and_exact() -> None:
             decode(encoded(photo(40, 30), form), short_side=1, pixel_limit=1199)
     with pytest.raises(ImageError, match="truncated"):
         decode(pictures.short_png(9000, 9000, 10), pixel_limit=10**9)
+
+
+def gif(screen: tuple[int, int], frame: tuple[int, int]) -> bytes:
+    data = bytearray(encoded(np.zeros((1, 1), np.uint8), "GIF"))
+    at = data.index(b"\x2c", 13 + 3 * 2 ** ((data[10] & 7) + 1 if data[10] & 128 else 0))
+    data[6:10], data[at + 5 : at + 9] = struct.pack("<HH", *screen), struct.pack("<HH", *frame)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("frame", [(7000, 8000), (10000, 10000), (60000, 60000)])
+def test_a_gif_cannot_hide_its_size_in_its_first_frame(frame: tuple[int, int]) -> None:
+    """Between ours and Pillow's first limit; where Pillow would warn (an error here); where it raises."""
+    assert decode(gif((1, 1), (1, 1))).size == (1, 1)
+    with pytest.raises(ImageError, match="limit"):
+        decode(gif((1, 1), frame))
 
 
 def test_a_file_beyond_the_byte_limit_is_not_read(tmp_path: Path) -> None:

@@ -178,8 +178,9 @@ def _decode(data: bytes, short_side: int | None, pixel_limit: int) -> Picture:
         return Picture(np.asarray(upright), form, frames, size, extent)
     except (_RefusedError, MemoryError):
         raise
-    except Image.DecompressionBombError:  # beyond Pillow's own limit of 179 million, whatever ours
-        raise _RefusedError("over the limit of 178,956,970 pixels", "Scale it down.") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        # Beyond Pillow's own limit, whatever ours is; the warning comes from a GIF whose first frame exceeds its screen.
+        raise _RefusedError("it is over Pillow's own limit of pixels", "Scale it down.") from None
     except Exception as error:  # on damage Pillow raises OSError, SyntaxError, ValueError, struct.error, KeyError ...
         raise _damaged(data, error) from None
 
