@@ -32,8 +32,12 @@ check: setup
 test: setup
 	$(BIN)/pytest -n 2 -m 'not slow'
 
-slow: setup
+slow: .venv/oracles
 	$(BIN)/pytest -m slow
+
+.venv/oracles: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev,oracles]'
+	touch $@
 
 format: setup
 	$(BIN)/ruff check --fix .
