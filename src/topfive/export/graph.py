@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import logging
 import re
 import warnings
@@ -115,6 +116,10 @@ def _serialised(program: Any, wrapped: _Outputs) -> bytes:
         node.metadata_props.clear()
         for value in node.outputs:
             value.metadata_props.clear()
+            if value not in graph.outputs:
+                value.shape = None  # runtimes infer it; the exporter's names of open sizes change from run to run
+    for value in (*graph.inputs, *graph.outputs):
+        value.shape = onnx_ir.Shape(["N", *value.shape[1:]])
     encoded: bytes = onnx_ir.to_proto(program).SerializeToString(deterministic=True)
     return encoded
 
@@ -142,13 +147,17 @@ def _reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """The exporter warns and logs about its own insides; what went wrong is raised all the same."""
+    """The exporter warns, logs and prints about its own insides; what went wrong is raised all the same."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
             logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:
