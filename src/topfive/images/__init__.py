@@ -179,7 +179,7 @@ def _decode(data: bytes, short_side: int | None, pixel_limit: int) -> Picture:
     except (_RefusedError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        # Beyond Pillow's own limit, whatever ours is; the warning comes from a GIF whose first frame exceeds its screen.
+        # Beyond Pillow's own limit, whatever ours; the warning comes from a GIF whose first frame exceeds its screen.
         raise _RefusedError("it is over Pillow's own limit of pixels", "Scale it down.") from None
     except Exception as error:  # on damage Pillow raises OSError, SyntaxError, ValueError, struct.error, KeyError ...
         raise _damaged(data, error) from None
