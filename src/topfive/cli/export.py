@@ -11,6 +11,7 @@ from typer import Argument, Option
 from topfive import artifact, builtin
 from topfive.artifact import Card, Golden, Metadata
 from topfive.errors import UsageError, need
+from topfive.images import decode
 from topfive.labels import Labels, imagenet
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def export(
         preprocess=told.preprocess,
         labels=told.labels,
         card=told.card,
-        golden=[path.read_bytes() for path in images] if images else _golden(Path(source)),
+        golden=[_image(path) for path in images] if images else _golden(Path(source)),
         temperature=told.temperature,
         tolerance=tolerance,
     )
@@ -90,6 +91,12 @@ def _labels(classes: Path | None, count: int) -> Labels:
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError("--classes", classes, str(error)) from error
     return imagenet() if count == len(imagenet()) else Labels(tuple(map(str, range(count))))
+
+
+def _image(path: Path) -> bytes:
+    """The bytes of a file that is an image."""
+    decode(path)
+    return path.read_bytes()
 
 
 def _golden(source: Path) -> list[bytes]:
