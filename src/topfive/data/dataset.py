@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from topfive.images import decode
+from topfive.images import Picture, decode
 
 
 class ImageDataset(Protocol):
@@ -76,14 +76,22 @@ class FileDataset:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        picture = decode(self.path(index), short_side=self.short_side)
-        return picture.pixels.transpose(2, 0, 1).copy(), int(self.labels[index])
+        pixels = decode(self.path(index), short_side=self.short_side).pixels
+        return pixels.transpose(2, 0, 1).copy(), int(self.labels[index])
 
     def name(self, index: int) -> str:
         return self.paths[index]
 
     def path(self, index: int) -> str:
         return os.path.join(self.root, self.paths[index])
+
+
+def picture(dataset: ImageDataset, index: int, short_side: int) -> Picture | NDArray[np.uint8]:
+    """One image as `Preprocess` takes it: a file decoded for `short_side`, as predict does it, or pixels in memory."""
+    if isinstance(dataset, FileDataset):
+        return decode(dataset.path(index), short_side)
+    image, _ = dataset[index]
+    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
 
 
 @dataclass(frozen=True)

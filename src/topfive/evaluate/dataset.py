@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from topfive.data import FileDataset, ImageDataset, Skipped
+from topfive.data import ImageDataset, Skipped, picture
 from topfive.errors import RefusedError
 from topfive.evaluate.metrics import Evaluation, measure
-from topfive.images import ImageError, decode
+from topfive.images import ImageError
 from topfive.labels import Labels
 from topfive.predictor import Predictor
 from topfive.preprocess import Pixels
@@ -32,11 +32,7 @@ def evaluate(
     preprocess = predictor.preprocess
 
     def views(index: int) -> Pixels:
-        # A file is decoded as predict does it, so that both see the same pixels.
-        if isinstance(dataset, FileDataset):
-            return preprocess.views(decode(dataset.path(index), preprocess.resize_side), crops)
-        image, _ = dataset[index]
-        return preprocess.views(image[0] if len(image) == 1 else image.transpose(1, 2, 0), crops)
+        return preprocess.views(picture(dataset, index, preprocess.resize_side), crops)
 
     indices, rows, skipped = [], [], []
     for done, (index, answer) in enumerate(predictor.probabilities(range(len(dataset)), views), start=1):

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from topfive.data import ImageDataset
+from topfive.data import ImageDataset, picture
+from topfive.images import Picture
 from topfive.preprocess import Preprocess
 from topfive.train.augment import augment, crop_boxes, random_mirror
 from topfive.train.randomness import generator, order
@@ -79,8 +80,6 @@ class StreamBatches:
 
     def __init__(self, dataset: ImageDataset, recipe: Recipe, preprocess: Preprocess, workers: int):
         self._dataset, self._recipe, self._preprocess = dataset, recipe, preprocess
-        drawn = recipe.scale != (1.0, 1.0)
-        self._cropped = dataclasses.replace(preprocess, crop=1.0) if drawn else preprocess
         self._sampler = Sampler(len(dataset), recipe)
         self.steps = self._sampler.steps
         self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode")
@@ -102,16 +101,19 @@ class StreamBatches:
         return normalised(self._preprocess, images), torch.tensor([label for _, label in samples])
 
     def _sample(self, epoch: int, i: int) -> tuple[NDArray[np.uint8], int]:
-        image, label = self._dataset[i]
-        pixels = _rows(image)
-        if self._recipe.scale != (1.0, 1.0):
-            height, width = pixels.shape[:2]
-            draw = generator(self._recipe.seed, "crop", epoch, i)
-            left, top, wide, high = crop_boxes(1, self._recipe.scale, draw, aspect=width / height)[0].tolist()
-            box = (left * width, top * height, (left + wide) * width, (top + high) * height)
-            square = (self._preprocess.size, self._preprocess.size)
-            pixels = np.asarray(Image.fromarray(pixels).resize(square, Image.Resampling.BILINEAR, box))
-        return self._cropped.pixels(pixels), label
+        scale, resize_side = self._recipe.scale, self._preprocess.resize_side
+        label = int(self._dataset.labels[i])
+        found = picture(self._dataset, i, round(resize_side / scale[0] ** 0.5))  # the smallest crop has enough pixels
+        if scale == (1.0, 1.0):
+            return self._preprocess.pixels(found), label
+        pixels = found.pixels if isinstance(found, Picture) else found
+        height, width = pixels.shape[:2]
+        draw = generator(self._recipe.seed, "crop", epoch, i)
+        left, top, wide, high = crop_boxes(1, scale, draw, aspect=width / height)[0].tolist()
+        box = (left * width, top * height, (left + wide) * width, (top + high) * height)
+        square = (self._preprocess.size, self._preprocess.size)
+        cropped = np.asarray(Image.fromarray(pixels).resize(square, Image.Resampling.BILINEAR, box))
+        return dataclasses.replace(self._preprocess, crop=1.0).pixels(cropped), label
 
 
 class Sampler:
@@ -129,31 +131,26 @@ class Sampler:
         return self._order[index * self._batch : (index + 1) * self._batch]
 
 
-class Samples(Protocol):
-    """Images uint8 [C, H, W] and their labels."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, i: int, /) -> tuple[NDArray[np.uint8], int]: ...
-
-
 def load_pixels(
-    dataset: Samples, preprocess: Preprocess, workers: int, progress: Progress | None = None
+    dataset: ImageDataset,
+    preprocess: Preprocess,
+    workers: int,
+    progress: Progress | None = None,
+    chosen: range | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """All of `dataset` through the geometry of `preprocess`: uint8 [N, C, side, side] and labels int64 [N]."""
-    pixels = torch.empty((len(dataset), preprocess.channels, preprocess.side, preprocess.side), dtype=torch.uint8)
-    labels = torch.empty(len(dataset), dtype=torch.int64)
+    """Samples (by default all) through the geometry of `preprocess`: uint8 [N, C, side, side] and labels int64 [N]."""
+    chosen = range(len(dataset)) if chosen is None else chosen
+    pixels = torch.empty((len(chosen), preprocess.channels, preprocess.side, preprocess.side), dtype=torch.uint8)
     view = pixels.numpy()
 
-    def load(i: int) -> None:
-        image, label = dataset[i]
-        view[i] = preprocess.pixels(_rows(image))
-        labels[i] = label
+    def load(place: int) -> None:
+        view[place] = preprocess.pixels(picture(dataset, chosen[place], preprocess.resize_side))
 
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode") as pool:
-        for done, _ in enumerate(pool.map(load, range(len(dataset)), chunksize=64), 1):
+        for done, _ in enumerate(pool.map(load, range(len(chosen))), 1):
             if progress is not None:
-                progress(done, len(dataset))
-    return pixels, labels
+                progress(done, len(chosen))
+    return pixels, torch.from_numpy(dataset.labels[chosen.start : chosen.stop])
 
 
 class EvaluationBatches:
@@ -172,32 +169,13 @@ class EvaluationBatches:
             if self._held is not None:
                 pixels, labels = (tensor[chosen.start : chosen.stop] for tensor in self._held)
             else:
-                pixels, labels = load_pixels(_Part(self._dataset, chosen), self._preprocess, self._workers)
+                pixels, labels = load_pixels(self._dataset, self._preprocess, self._workers, chosen=chosen)
             yield normalised(self._preprocess, pixels), labels
-
-
-@dataclasses.dataclass(frozen=True)
-class _Part:
-    """The samples `chosen` of a data set."""
-
-    whole: ImageDataset
-    chosen: range
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def __getitem__(self, i: int) -> tuple[NDArray[np.uint8], int]:
-        return self.whole[self.chosen[i]]
 
 
 def fits(count: int, preprocess: Preprocess) -> bool:
     """Whether `count` images of this size may be held in memory."""
     return count * preprocess.channels * preprocess.side**2 <= MEMORY_SHARE * memory_bytes()
-
-
-def _rows(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 [C, H, W] as the geometry takes it: [H, W, 3], or [H, W] where grey."""
-    return image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0))
 
 
 def normalised(preprocess: Preprocess, images: Tensor) -> Tensor:
