@@ -39,6 +39,10 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     state: dict[str, Any]
 
+    def finite(self) -> bool:
+        """Whether a run can go on from here: no tensor holds a NaN or an infinity."""
+        return all(bool(torch.isfinite(tensor).all()) for tensor in self.tensors.values())
+
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write `checkpoint` into `folder` so that a kill or a full disk at any instant costs no older checkpoint."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from topfive.data import Splits
-from topfive.errors import DataError
+from topfive.errors import DataError, RefusedError
 from topfive.nn.classifier import Classifier
 from topfive.preprocess import Preprocess
 from topfive.train.average import Average
@@ -19,7 +19,7 @@ from topfive.train.loop import Watch, Work, train
 from topfive.train.loss import Loss, make_loss
 from topfive.train.optimizer import make_optimizer
 from topfive.train.placement import Placement, available_cores, choose_placement
-from topfive.train.plan import at_scale, build, check_same, configuration, preprocess_for
+from topfive.train.plan import at_scale, build, check_same, configuration, continued, preprocess_for, rehearse
 from topfive.train.randomness import seed_of
 from topfive.train.recipe import Recipe
 from topfive.train.run import Run, stopping
@@ -69,27 +69,41 @@ def fit(
             "training set", splits.name, f"it has {len(splits.train)} images", "Give it at least two a class"
         )
     config = run.config
+    differs: list[str] = []
     if config is not None:
         differs = check_same(config, recipe, splits, accept_data_change=around.accept_data_change, exact=around.exact)
-        for text in differs:
-            around.watch.note(text)
+    checkpoint = run.newest()
+    for text in differs + run.notes:
+        around.watch.note(text)
 
     torch.manual_seed(seed_of(recipe.seed, "weights"))
-    model, preprocess = starting_point(recipe, splits, around.watch)
+    if checkpoint is None:
+        model, preprocess = starting_point(recipe, splits, around.watch)
+    elif config is None:
+        why = "it holds checkpoints, but no config.yaml that says of what"
+        raise RefusedError("run folder", run.folder, why, "Use another --out")
+    else:
+        model = build(recipe, splits)  # whose weights are in the checkpoint
+    if config is not None:
+        preprocess = Preprocess(**config["preprocess"])
+    rehearse(recipe, splits, preprocess)
     loss = make_loss(recipe)
     batches = training_batches(
         at_scale(splits.train, preprocess, recipe), recipe, preprocess, workers, around.watch.loading
     )
     if config is not None:
         placement = Placement(**config["placement"])
+        for name in ("threads", "channels_last"):
+            asked, kept = getattr(around, name), getattr(placement, name)
+            if asked not in (None, kept):
+                around.watch.note(f"{name} stays {kept}, as the run began: {asked} would change its result")
+        if differs:
+            run.write_config(continued(config, splits, differs, checkpoint.step if checkpoint is not None else 0))
     else:
         placement = _placement(model, batches, loss, recipe, device, around)
         run.write_config(configuration(recipe, splits, preprocess, placement, around.source))
     placement.apply(model.to(device))
     state = _state(model, recipe, device)
-    checkpoint = run.newest()
-    for text in run.notes:
-        around.watch.note(text)
     if checkpoint is not None:
         state.restore(checkpoint)
     run.rewind_log(state.step)

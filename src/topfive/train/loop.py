@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from topfive.errors import DivergedError, ResourceError
+from topfive.errors import DivergedError, ResourceError, shown
 from topfive.evaluate.metrics import negative_log_likelihood, rank
 from topfive.predictor import softmax
 from topfive.train.batches import Batches, EvaluationBatches
@@ -75,7 +75,7 @@ def train(state: State, work: Work, stop: Stop) -> None:
             loss = work.loss(state.model(images.to(memory_format=work.placement.memory_format)), labels)
         value = loss.item()
         if not math.isfinite(value):
-            raise diverged(value, rate, state, work)
+            raise diverged(f"loss {value}", state.step, work)
         torch.autograd.backward(state.scaler.scale(loss))
         if recipe.clip_grad:
             state.scaler.unscale_(state.optimizer)
@@ -94,7 +94,10 @@ def train(state: State, work: Work, stop: Stop) -> None:
             finish_epoch(epoch, rate, state, work)
         due = time.monotonic() - saved >= work.checkpoint_seconds
         if due or stop.signal_number or state.step == work.total:
-            work.run.save(state.checkpoint())
+            checkpoint = state.checkpoint()
+            if not checkpoint.finite():
+                raise diverged("weights without bounds", state.step - 1, work)
+            work.run.save(checkpoint)
             saved = time.monotonic()
         if stop.signal_number:
             raise stop.error(work.run.folder, state.step)
@@ -106,6 +109,8 @@ def finish_epoch(epoch: int, rate: float, state: State, work: Work) -> None:
     state.loss_sum = 0.0
     if work.validation is not None:
         logits, labels = answers(state.evaluated, work.validation, work)
+        if not np.isfinite(logits).all():  # the step's own loss was still finite
+            raise diverged("answers without bounds", state.step - 1, work)
         top1 = float((rank(logits, labels) == 0).mean())
         entry |= {"val_top1": top1, "val_nll": negative_log_likelihood(softmax(logits), labels)}
         state.consider(epoch, top1)
@@ -143,10 +148,12 @@ def precision(work: Work) -> Iterator[None]:
         raise
 
 
-def diverged(value: float, rate: float, state: State, work: Work) -> DivergedError:
+def diverged(what: str, step: int, work: Work) -> DivergedError:
     """What the user needs to find out why: where, at which rate, on which images."""
-    names = ", ".join(work.batches.names(*divmod(state.step, work.batches.steps))[:3])
+    steps = work.batches.steps
+    rate = learning_rate(work.recipe, step, steps)
+    names = ", ".join(shown(name) for name in work.batches.names(*divmod(step, steps))[:3])
     return DivergedError(
-        "diverged", work.run.folder, f"loss {value} at step {state.step}, lr {rate:.3g}, batch of {names}, ...",
+        "diverged", work.run.folder, f"{what} at step {step}, lr {rate:.3g}, batch of {names}, ...",
         "The last checkpoint is kept. Use a smaller --lr, a longer --warmup-epochs or --clip-grad",
     )  # fmt: skip

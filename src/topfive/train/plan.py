@@ -54,7 +54,8 @@ def _natural(model: ModelSpec, native: int) -> dict[str, Any]:
     if NEAR * own <= native <= own and (own - native) % 2 == 0:
         return {"size": native, "pad": (own - native) // 2}
     if own > SMALL_SIDE >= native:  # a network for photographs: twice the native size keeps its deep maps alive
-        return {"size": min(own, max(64, 2 * native)), "pad": 0}
+        doubled = min(own, max(64, 2 * native))
+        return {"size": doubled if takes(model, doubled) else own, "pad": 0}
     return {"size": own, "pad": 0}
 
 
@@ -67,6 +68,21 @@ def takes(model: ModelSpec, side: int) -> bool:
         except (TopfiveError, RuntimeError, ValueError):
             return False
     return True
+
+
+def rehearse(recipe: Recipe, splits: Splits, preprocess: Preprocess) -> None:
+    """Raise UsageError where the network cannot learn from images of this size in batches of this size.
+
+    Asked on the meta device, before anything is read or written.
+    """
+    with torch.device("meta"):
+        network = build(recipe, splits).train()
+        batch = min(recipe.batch_size, len(splits.train))
+        try:
+            network(torch.empty(batch, preprocess.channels, preprocess.side, preprocess.side))
+        except (RuntimeError, ValueError) as error:
+            why = f"{recipe.model} cannot learn from {batch} images of {preprocess.side} pixels at a time ({error})"
+            raise UsageError("cannot train", None, why, "Use a larger --img-size or --batch-size") from None
 
 
 def _statistics(dataset: ImageDataset, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -114,16 +130,25 @@ def configuration(
     return {
         "recipe": _plain(dataclasses.asdict(recipe)),
         "digest": recipe.digest(),
-        "data": {
-            **source,
-            "fingerprint": splits.fingerprint,
-            "classes": list(splits.classes),
-            "counts": {name: len(part) for name, part in splits.parts()},
-            "skipped": [{"path": s.path, "reason": s.reason} for s in splits.skipped],
-        },
+        "data": {**source, **_images(splits)},
         "preprocess": _plain(dataclasses.asdict(preprocess)),
         "placement": dataclasses.asdict(placement),
         "environment": environment(),
+    }
+
+
+def continued(config: dict[str, Any], splits: Splits, differs: list[str], step: int) -> dict[str, Any]:
+    """`config` of a run that goes on from `step` with what differs: on record, and from now on the run's own data."""
+    resumed = [*config.get("resumed", []), {"step": step, "differs": differs}]
+    return {**config, "data": {**config["data"], **_images(splits)}, "resumed": resumed}
+
+
+def _images(splits: Splits) -> dict[str, Any]:
+    return {
+        "fingerprint": splits.fingerprint,
+        "classes": list(splits.classes),
+        "counts": {name: len(part) for name, part in splits.parts()},
+        "skipped": [{"path": s.path, "reason": s.reason} for s in splits.skipped],
     }
 
 

@@ -45,7 +45,7 @@ class Recipe:
     shift: Annotated[int, Field(ge=0)] = 0  # pixels by which an image in memory is moved at most, each way
     scale: tuple[Positive, Positive] = (1.0, 1.0)  # share of the area that a random crop keeps, least and most
     hflip: Annotated[float, Field(ge=0, le=1)] = 0.0  # probability of mirroring left to right
-    img_size: Annotated[int, Field(ge=1)] | None = None  # pixels a side; None: what suits network and data
+    img_size: Annotated[int, Field(ge=1, le=8192)] | None = None  # pixels a side; None: what suits network and data
     weights: str | None = None  # "imagenet" (the built-in ones), or a file
     seed: Annotated[int, Field(ge=0)] = 0
 

@@ -64,24 +64,20 @@ def settle(request: Request, watch: Watch) -> Settled:
     config = Run(folder).config if folder is not None else None
     if config is not None:
         assert folder is not None
-        asked = _source(request)
-        source = {key: config["data"].get(key) for key in asked}
-        if asked["source"] not in (None, source["source"]):
-            raise UsageError("cannot resume", folder, f"it trains on {source['source']}, not on {asked['source']}")
-        splits = _open(source, watch)
-        recipe = recipe_from({**config["recipe"], **_checked(request.settings)})
-        return Settled(folder, recipe, splits, source)
+        settings = _checked(request.settings)
+        source = _same_source(folder, config["data"], _source(request))
+        return Settled(folder, recipe_from({**config["recipe"], **settings}), _open(source, watch), source)
     if request.data is None:
         raise UsageError("missing data", None, "a folder, a CSV file or a name is needed", "See: topfive data list")
+    settings = _checked(request.settings)
     source = _source(request)
     splits = _open(source, watch)
-    settings = _checked(request.settings)
     small = isinstance(splits.train, ArrayDataset) and splits.train.images.shape[2] <= SMALL_SIDE
     if "model" not in settings and not small:
         settings.setdefault("weights", "imagenet")
     model = spec(settings.get("model", SMALL if small else PHOTOGRAPHS))
     base = default_recipe(model, splits, fine_tune=settings.get("weights") is not None)
-    recipe = recipe_from({**dataclasses.asdict(base), **settings})
+    recipe = recipe_from({**dataclasses.asdict(base), **_warmed_up(base, settings)})
     name = f"{Path(source['source']).stem}-{model.name}"
     return Settled(folder or new_folder(request.out, name), recipe, splits, source)
 
@@ -92,6 +88,25 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     if "model" in settings:
         spec(settings["model"])
     return dict(settings)
+
+
+def _warmed_up(base: Recipe, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with a warm-up that leaves room for the rest, where few epochs and no warm-up were asked for."""
+    if "epochs" not in settings:
+        return settings
+    return {"warmup_epochs": min(base.warmup_epochs, settings["epochs"] / 2), **settings}
+
+
+def _same_source(folder: Path, stored: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """How the run's data were asked for; UsageError where it is now asked for others.  Only their root may move."""
+    usual = dataclasses.asdict(DataChoices()) | {"source": None, "root": None}
+    source = {key: stored.get(key, value) for key, value in asked.items()}
+    changed = [key for key, value in asked.items() if key != "root" and value not in (usual[key], source[key])]
+    if changed:
+        listed = ", ".join(f"{key} was {source[key]}, is {asked[key]}" for key in changed)
+        todo = "Leave these out, or start anew with another --out"
+        raise UsageError("cannot resume", folder, f"it was begun on other data: {listed}", todo)
+    return source if asked["root"] is None else {**source, "root": asked["root"]}
 
 
 def _without_misread_resume(request: Request) -> Request:

@@ -11,15 +11,44 @@ import signal
 import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from topfive import artifact
 from topfive.errors import RefusedError, ResourceError, StoppedError, UsageError
+from topfive.preprocess import Preprocess
 from topfive.train.checkpoint import Checkpoint, load_newest, remove_leftovers, save
 
 CONFIG, METRICS, LOCK, CHECKPOINTS = "config.yaml", "metrics.jsonl", ".lock", "checkpoints"
+
+
+@dataclass
+class _Data:
+    fingerprint: str
+    classes: list[str]
+
+
+@dataclass
+class _Placement:
+    threads: Annotated[int, Field(ge=1)]
+    channels_last: bool
+
+
+@dataclass
+class _Config:
+    """What a run that goes on reads back; anything else in the file is for people."""
+
+    recipe: dict[str, Any]
+    data: _Data
+    preprocess: Preprocess
+    placement: _Placement
+    environment: dict[str, str]
+
+
+_CONFIG = TypeAdapter(_Config)
 
 
 class Run:
@@ -69,9 +98,14 @@ class Run:
             return None
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise RefusedError("run", path, f"cannot be read ({' '.join(str(error).split())})") from None
-        if not isinstance(config, dict) or not {"recipe", "data", "placement"} <= config.keys():
-            raise RefusedError("run", path, "not the configuration of a run", "Start anew with another --out")
-        return config
+        try:
+            _CONFIG.validate_python(config)
+        except ValidationError as error:
+            first = error.errors()[0]
+            why = f"not the configuration of a run ({'.'.join(map(str, first['loc'])) or 'whole'}: {first['msg']})"
+            raise RefusedError("run", path, why, "Start anew with another --out") from None
+        found: dict[str, Any] = config
+        return found
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write down, atomically, all that was decided."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, optim
 
+from topfive.errors import RefusedError
 from topfive.nn.classifier import Classifier
 from topfive.train.average import Average
 from topfive.train.checkpoint import Checkpoint, flatten, pack_optimizer, under, unpack_optimizer
@@ -67,12 +68,18 @@ class State:
         return Checkpoint(self.step, tensors, state)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Become what `checkpoint` holds."""
-        self.model.load_state_dict(under("model", checkpoint.tensors))
-        if self.average is not None:
-            self.average.model.load_state_dict(under("average", checkpoint.tensors))
-        unpack_optimizer(self.optimizer, checkpoint.tensors, checkpoint.state["groups"])
-        self.scaler.load_state_dict(checkpoint.state["scaler"])
-        self.step, self.loss_sum = checkpoint.step, checkpoint.state["loss_sum"]
-        self.seconds = checkpoint.state["seconds"]
-        self.best = Best(**checkpoint.state["best"], weights=under("best", checkpoint.tensors))
+        """Become what `checkpoint` holds; RefusedError where it is another network's or optimizer's."""
+        try:
+            self.model.load_state_dict(under("model", checkpoint.tensors))
+            if self.average is not None:
+                self.average.model.load_state_dict(under("average", checkpoint.tensors))
+            unpack_optimizer(self.optimizer, checkpoint.tensors, checkpoint.state["groups"])
+            self.scaler.load_state_dict(checkpoint.state["scaler"])
+            self.step, self.loss_sum = checkpoint.step, checkpoint.state["loss_sum"]
+            self.seconds = checkpoint.state["seconds"]
+            self.best = Best(**checkpoint.state["best"], weights=under("best", checkpoint.tensors))
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            why = f"it does not fit the run ({' '.join(str(error).split())[:200]})"
+            raise RefusedError(
+                "checkpoint", f"of step {checkpoint.step}", why, "Start anew with another --out"
+            ) from None
