@@ -1,6 +1,6 @@
 """Write pictures for `make demo`: five digits of the test split as PNG files, and the photographs of scikit-learn.
 
-    python scripts/demo_pictures.py FOLDER
+python scripts/demo_pictures.py FOLDER
 """
 
 from __future__ import annotations

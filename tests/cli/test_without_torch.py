@@ -94,9 +94,7 @@ def test_export_says_what_to_install(place):
 def test_in_an_environment_of_its_own(place):
     """The wheel in a fresh environment, with the core's dependencies alone."""
     root = Path(__file__).parents[2]
-    subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", str(place), str(root)], check=True, capture_output=True
-    )
+    subprocess.run([sys.executable, "-m", "build", "--outdir", str(place), str(root)], check=True, capture_output=True)
     venv.create(place / "venv", with_pip=True)
     python = place / "venv" / "bin" / "python"
     (wheel,) = place.glob("*.whl")
