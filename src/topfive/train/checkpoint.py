@@ -184,3 +184,8 @@ def unpack_optimizer(
         index, entry = name.split("/", 1)
         state.setdefault(int(index), {})[entry] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for parameter, entries in optimizer.state.items():
+        for name, value in entries.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                # Fused optimizers walk through memory: what belongs together must lie in the same order.
+                entries[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
