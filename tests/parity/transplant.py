@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -45,20 +47,30 @@ def in_order(model: nn.Module, images: Tensor) -> list[nn.Module]:
     return run
 
 
-def transplant(oracle: nn.Module, name: str, size: int, *, as_defined: bool = False) -> Classifier:
-    """Our network `name`, holding the very tensors of `oracle`.
+def transplant(
+    oracle: nn.Module,
+    network: str | Callable[[], Classifier],
+    size: int,
+    *,
+    as_defined: bool = False,
+    layers: Sequence[nn.Module] | None = None,
+) -> Classifier:
+    """Our network, by its name or as it is built, holding the very tensors of `oracle`.
 
-    `as_defined` is for an oracle that runs its shortcuts first and defines them last.
+    `as_defined` is for an oracle that runs its shortcuts first and defines them last; `layers` are the oracle's in the
+    order in which ours run, where neither order will do.
     """
     with torch.device("meta"):
-        ours = create_model(name).eval()
+        ours = (create_model(network) if isinstance(network, str) else network()).eval()
         mine = in_order(ours, torch.zeros(1, 3, size, size))
     images = torch.zeros(1, 3, size, size, dtype=torch.float64)
-    theirs = holders(oracle) if as_defined else in_order(oracle, images)
+    theirs = layers or (holders(oracle) if as_defined else in_order(oracle, images))
     for target, source in zip(mine, theirs, strict=True):
         tensors = {**dict(source.named_parameters(recurse=False)), **dict(source.named_buffers(recurse=False))}
         if isinstance(target, nn.BatchNorm2d):
             assert isinstance(source, nn.BatchNorm2d)
+        if isinstance(target, nn.Linear):  # which some write as a convolution of one pixel
+            tensors["weight"] = tensors["weight"].flatten(1)
         target.load_state_dict(tensors, assign=True)
     assert not any(parameter.is_meta for parameter in ours.parameters())
     return ours

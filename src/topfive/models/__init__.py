@@ -7,7 +7,20 @@ from fnmatch import fnmatchcase
 from types import ModuleType
 
 from topfive.errors import UsageError, nearest
-from topfive.models import alexnet, efficientnet, efficientnet_lite, lenet, mobilenet_v2, one_weird_trick, resnet, vgg
+from topfive.models import (
+    alexnet,
+    densenet,
+    efficientnet,
+    efficientnet_lite,
+    lenet,
+    mobilenet_v2,
+    one_weird_trick,
+    preresnet,
+    resnet,
+    resnext,
+    vgg,
+    wide_resnet,
+)
 from topfive.nn.classifier import Classifier
 from topfive.spec import ModelSpec
 
@@ -17,6 +30,10 @@ TIMELINE: tuple[ModuleType, ...] = (
     one_weird_trick,
     vgg,
     resnet,
+    preresnet,
+    wide_resnet,
+    densenet,
+    resnext,
     mobilenet_v2,
     efficientnet,
     efficientnet_lite,

@@ -29,6 +29,8 @@ PAPER = Paper(
     arxiv="1512.03385",
 )
 
+CIFAR_PREPROCESS = Preprocess(size=32, crop=1.0, mean=(0.4914, 0.4822, 0.4465), std=(0.247, 0.2435, 0.2616))
+
 layer = ConvNorm()
 
 
@@ -135,8 +137,9 @@ class ResNet(Classifier):
         in_channels: int,
         stem: Stem = imagenet_stem,
         width: int = 64,
+        dropout: float = 0.0,
     ):
-        super().__init__(num_classes, in_channels)
+        super().__init__(num_classes, in_channels, dropout=dropout)
         self.stem = stem(in_channels, width)
         self.stages = nn.Sequential()
         channels = width
@@ -191,7 +194,7 @@ def _cifar(name: str, depth: int, params: int, macs: int, error: float, protocol
         family="ResNet",
         paper=PAPER,
         build=partial(ResNet, partial(Basic, shortcut=Subsample), (depth,) * 3, stem=cifar_stem, width=16),
-        preprocess=Preprocess(size=32, crop=1.0, mean=(0.4914, 0.4822, 0.4465), std=(0.247, 0.2435, 0.2616)),
+        preprocess=CIFAR_PREPROCESS,
         facts=Facts(
             params,
             macs,

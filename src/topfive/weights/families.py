@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from topfive.weights.descendants import DESCENDANTS
 from topfive.weights.layout import Layout
 
 ALEXNET = Layout(
@@ -159,6 +160,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ALEXNET,
     *VGG,
     RESNET,
+    *DESCENDANTS,
     MOBILENET_V2_TORCHVISION,
     EFFICIENTNET_TORCHVISION,
     INVERTED_RESIDUALS_TIMM,
