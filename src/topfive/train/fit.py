@@ -8,22 +8,27 @@ from typing import Any
 
 import torch
 
-from topfive.data import Splits
+from topfive.data import Splits, write_split
 from topfive.errors import DataError, RefusedError
+from topfive.models import spec
 from topfive.nn.classifier import Classifier
 from topfive.preprocess import Preprocess
 from topfive.train.average import Average
 from topfive.train.batches import Batches, EvaluationBatches, training_batches
+from topfive.train.checkpoint import Checkpoint
 from topfive.train.finish import Report, finish
 from topfive.train.loop import Watch, Work, train
 from topfive.train.loss import Loss, make_loss
 from topfive.train.optimizer import make_optimizer
 from topfive.train.placement import Placement, available_cores, choose_placement
-from topfive.train.plan import at_scale, build, check_same, configuration, continued, preprocess_for, rehearse
+from topfive.train.plan import build, check_same, configuration, continued, preprocess_for, rehearse
 from topfive.train.randomness import seed_of
 from topfive.train.recipe import Recipe
 from topfive.train.run import Run, stopping
 from topfive.train.state import State
+from topfive.weights import load_weights, resolve
+
+SPLIT = "split.csv"
 
 
 class Silent:
@@ -65,53 +70,33 @@ def fit(
     around = surroundings or Surroundings()
     workers = around.workers or available_cores()
     if len(splits.train) < 2:
-        raise DataError(
-            "training set", splits.name, f"it has {len(splits.train)} images", "Give it at least two a class"
-        )
-    config = run.config
-    differs: list[str] = []
-    if config is not None:
-        differs = check_same(config, recipe, splits, accept_data_change=around.accept_data_change, exact=around.exact)
-    checkpoint = run.newest()
-    for text in differs + run.notes:
-        around.watch.note(text)
+        todo = "Give it at least two a class"
+        raise DataError("training set", splits.name, f"it has {len(splits.train)} images", todo)
+    config, checkpoint = _begun(recipe, splits, run, around)
 
     torch.manual_seed(seed_of(recipe.seed, "weights"))
     if checkpoint is None:
         model, preprocess = starting_point(recipe, splits, around.watch)
-    elif config is None:
-        why = "it holds checkpoints, but no config.yaml that says of what"
-        raise RefusedError("run folder", run.folder, why, "Use another --out")
     else:
         model = build(recipe, splits)  # whose weights are in the checkpoint
     if config is not None:
         preprocess = Preprocess(**config["preprocess"])
     rehearse(recipe, splits, preprocess)
     loss = make_loss(recipe)
-    batches = training_batches(
-        at_scale(splits.train, preprocess, recipe), recipe, preprocess, workers, around.watch.loading
-    )
+    batches = training_batches(splits.train, recipe, preprocess, workers, around.watch.loading)
     if config is not None:
         placement = Placement(**config["placement"])
-        for name in ("threads", "channels_last"):
-            asked, kept = getattr(around, name), getattr(placement, name)
-            if asked not in (None, kept):
-                around.watch.note(f"{name} stays {kept}, as the run began: {asked} would change its result")
-        if differs:
-            run.write_config(continued(config, splits, differs, checkpoint.step if checkpoint is not None else 0))
     else:
         placement = _placement(model, batches, loss, recipe, device, around)
         run.write_config(configuration(recipe, splits, preprocess, placement, around.source))
+        write_split(run.folder / SPLIT, splits)
+
     placement.apply(model.to(device))
     state = _state(model, recipe, device)
     if checkpoint is not None:
         state.restore(checkpoint)
     run.rewind_log(state.step)
-
-    validation = None
-    if len(splits.val):
-        part = at_scale(splits.val, preprocess, recipe)
-        validation = EvaluationBatches(part, preprocess, recipe.batch_size, workers)
+    validation = EvaluationBatches(splits.val, preprocess, recipe.batch_size, workers) if len(splits.val) else None
     work = Work(
         recipe, batches, validation, loss, placement, torch.device(device), run, around.watch, around.checkpoint_seconds
     )
@@ -120,16 +105,39 @@ def fit(
     return finish(state, work, splits, preprocess)
 
 
+def _begun(
+    recipe: Recipe, splits: Splits, run: Run, around: Surroundings
+) -> tuple[dict[str, Any] | None, Checkpoint | None]:
+    """What a run that goes on decided at its start and where it stands; (None, None) for a new one."""
+    config, checkpoint = run.config, run.newest()
+    for text in run.notes:
+        around.watch.note(text)
+    if config is None:
+        if checkpoint is not None:
+            why = "it holds checkpoints, but no config.yaml that says of what"
+            raise RefusedError("run folder", run.folder, why, "Use another --out")
+        return None, None
+    differs = check_same(config, recipe, splits, accept_data_change=around.accept_data_change, exact=around.exact)
+    for name in ("threads", "channels_last"):
+        asked, kept = getattr(around, name), config["placement"][name]
+        if asked not in (None, kept):
+            around.watch.note(f"{name} stays {kept}, as the run began: {asked} would change its result")
+    for text in differs:
+        around.watch.note(text)
+    if differs:
+        run.write_config(continued(config, splits, differs, checkpoint.step if checkpoint is not None else 0))
+    return config, checkpoint
+
+
 def starting_point(recipe: Recipe, splits: Splits, watch: Watch) -> tuple[Classifier, Preprocess]:
     """The network at step 0 and how it is fed: fresh, or with the recipe's weights and their preprocessing."""
     model = build(recipe, splits)
     if recipe.weights is None:
         return model, preprocess_for(recipe, splits)
-    from topfive.weights import load_weights, resolve
-
     loaded = load_weights(model, resolve(recipe.weights))
     watch.note(loaded.summary())
-    return model, preprocess_for(recipe, splits, loaded.preprocess)
+    # A file that does not say how its images were prepared had them prepared as its network's row says.
+    return model, preprocess_for(recipe, splits, loaded.preprocess or spec(recipe.model).preprocess)
 
 
 def _placement(
@@ -137,6 +145,8 @@ def _placement(
 ) -> Placement:
     if torch.device(device).type != "cpu":
         return Placement(around.threads or available_cores(), bool(around.channels_last))
+    if around.threads is None or around.channels_last is None:
+        around.watch.note("measuring which threads and memory format are fastest")
     images, labels = batches.at(0, 0)
     return choose_placement(
         model,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from topfive import __version__
-from topfive.data import ArrayDataset, FileDataset, ImageDataset, Splits
+from topfive.data import ArrayDataset, ImageDataset, Splits
 from topfive.errors import RefusedError, TopfiveError, UsageError
 from topfive.models import create_model, spec
 from topfive.nn.classifier import Classifier
@@ -99,13 +99,6 @@ def _statistics(dataset: ImageDataset, channels: int) -> tuple[tuple[float, ...]
     if channels == 1:
         mean, deviation = mean.mean(keepdims=True), deviation.mean(keepdims=True)
     return tuple(round(float(m), 4) for m in mean), tuple(round(float(d), 4) for d in deviation)
-
-
-def at_scale(dataset: ImageDataset, preprocess: Preprocess, recipe: Recipe) -> ImageDataset:
-    """The data set decoding large photographs no larger than the smallest crop needs."""
-    if not isinstance(dataset, FileDataset):
-        return dataset
-    return dataclasses.replace(dataset, short_side=round(preprocess.resize_side / recipe.scale[0] ** 0.5))
 
 
 def build(recipe: Recipe, splits: Splits) -> Classifier:
