@@ -15,7 +15,7 @@ from typing import NamedTuple, cast
 from torch import Tensor, nn
 
 from topfive.models.mobilenet_v2 import InvertedResidual, MobileNetV2, Stage
-from topfive.nn.conv import ConvNorm, same
+from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.nn.rounding import divisible
 from topfive.nn.squeeze_excite import SqueezeExcite
 from topfive.nn.stochastic_depth import StochasticDepth
@@ -30,7 +30,6 @@ PAPER = Paper(
     arxiv="1905.11946",
 )
 
-tf_norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
 swish = partial(nn.SiLU, inplace=True)
 torch_layer = ConvNorm(swish)
 wide_epsilon_layer = ConvNorm(swish, tf_norm)  # torchvision's B5 to B7

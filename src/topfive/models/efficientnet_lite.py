@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from torch import nn
 
-from topfive.models.efficientnet import TABLE_1, DroppedResidual, EfficientNet, preprocess, scaled, tf_norm
+from topfive.models.efficientnet import TABLE_1, DroppedResidual, EfficientNet, preprocess, scaled
 from topfive.models.mobilenet_v2 import Stage, relu6_layer
-from topfive.nn.conv import ConvNorm, same
+from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 

@@ -11,21 +11,30 @@ from typing import Protocol
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+Kernel = int | tuple[int, int]  # square, or height and width
+
 
 class Convolution(Protocol):
     """Makes a convolution without bias; how it pads is its own affair."""
 
-    def __call__(self, in_channels: int, out_channels: int, kernel: int, stride: int, groups: int) -> nn.Conv2d: ...
+    def __call__(self, in_channels: int, out_channels: int, kernel: Kernel, stride: int, groups: int) -> nn.Conv2d: ...
 
 
-def centred(in_channels: int, out_channels: int, kernel: int, stride: int, groups: int) -> nn.Conv2d:
+def centred(in_channels: int, out_channels: int, kernel: Kernel, stride: int, groups: int) -> nn.Conv2d:
     """Zeros on all four sides alike: `kernel // 2`."""
-    return nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False)
+    height, width = _pair(kernel)
+    padding = (height // 2, width // 2)
+    return nn.Conv2d(in_channels, out_channels, (height, width), stride, padding, groups=groups, bias=False)
 
 
-def same(in_channels: int, out_channels: int, kernel: int, stride: int, groups: int) -> nn.Conv2d:
+def bare(in_channels: int, out_channels: int, kernel: Kernel, stride: int, groups: int) -> nn.Conv2d:
+    """TensorFlow's VALID: no zeros, so the map shrinks."""
+    return nn.Conv2d(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
+
+
+def same(in_channels: int, out_channels: int, kernel: Kernel, stride: int, groups: int) -> nn.Conv2d:
     """TensorFlow's SAME: the output is ceil(input / stride), an odd zero goes to the right and to the bottom."""
-    if stride == 1 and kernel % 2 == 1:  # then SAME is symmetric whatever the size
+    if stride == 1 and all(side % 2 == 1 for side in _pair(kernel)):  # then SAME is symmetric whatever the size
         return centred(in_channels, out_channels, kernel, stride, groups)
     return SameConv2d(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
 
@@ -42,7 +51,12 @@ class SameConv2d(nn.Conv2d):
         return super().forward(padded)
 
 
+def _pair(kernel: Kernel) -> tuple[int, int]:
+    return (kernel, kernel) if isinstance(kernel, int) else kernel
+
+
 relu = partial(nn.ReLU, inplace=True)
+tf_norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)  # TensorFlow's usual epsilon and a decay of 0.99
 
 
 @dataclass(frozen=True)
@@ -57,14 +71,14 @@ class ConvNorm:
     convolution: Convolution = centred
 
     def __call__(
-        self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, *, groups: int = 1
+        self, in_channels: int, out_channels: int, kernel: Kernel = 1, stride: int = 1, *, groups: int = 1
     ) -> nn.Sequential:
         layer = self.linear(in_channels, out_channels, kernel, stride, groups=groups)
         layer.add_module("activation", self.activation())
         return layer
 
     def linear(
-        self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, *, groups: int = 1
+        self, in_channels: int, out_channels: int, kernel: Kernel = 1, stride: int = 1, *, groups: int = 1
     ) -> nn.Sequential:
         conv = self.convolution(in_channels, out_channels, kernel, stride, groups)
         return nn.Sequential(OrderedDict(conv=conv, norm=self.norm(out_channels)))

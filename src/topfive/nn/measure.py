@@ -7,6 +7,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from topfive.nn.classifier import Classifier
+from topfive.spec import Build, Facts
 
 
 def count_params(model: nn.Module) -> int:
@@ -26,3 +27,10 @@ def count_macs(model: Classifier, input_size: int) -> int:
     finally:
         model.train(training)
     return int(counter.get_total_flops()) // 2
+
+
+def count_facts(build: Build, input_size: int, num_classes: int = 1000, in_channels: int = 3) -> Facts:
+    """The counts of a network that stands in no table, such as one at an odd width; nothing is computed."""
+    with torch.device("meta"):
+        model = build(num_classes=num_classes, in_channels=in_channels)
+    return Facts(count_params(model), count_macs(model, input_size), num_classes, in_channels, input_size)

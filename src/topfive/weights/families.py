@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from topfive.weights.descendants import DESCENDANTS
 from topfive.weights.layout import Layout
+from topfive.weights.mobile import MOBILE
 
 ALEXNET = Layout(
     "torchvision",
@@ -112,7 +113,7 @@ EFFICIENTNET_TORCHVISION = Layout(
 INVERTED_RESIDUALS_TIMM = Layout(
     "timm",
     "MobileNetV2 or EfficientNet",
-    marks=("conv_stem.weight", "blocks.0.0.conv_dw.weight"),
+    marks=("conv_stem.weight", "blocks.0.0.conv_dw.weight", "blocks.1.0.conv_pwl.weight"),
     rules=(
         ("stem.conv", "conv_stem"),
         ("stem.norm", "bn1"),
@@ -165,4 +166,5 @@ LAYOUTS: tuple[Layout, ...] = (
     EFFICIENTNET_TORCHVISION,
     INVERTED_RESIDUALS_TIMM,
     EFFICIENTNET_PYTORCH,
+    *MOBILE,
 )
