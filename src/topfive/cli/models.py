@@ -1,25 +1,40 @@
-"""`topfive models`: the networks, each with its paper and its exact counts."""
+"""`topfive models`: the networks, each with its paper and its exact counts; one of them in full, and two compared."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from rich.console import Console
 from rich.table import Table
-from typer import Argument, Option
+from typer import Argument, Option, Typer
+from typer.core import TyperGroup
 
+from topfive.cli.count import UNITS, short
 from topfive.errors import UsageError, nearest, need
 
 if TYPE_CHECKING:
     from topfive.spec import ModelSpec
 
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
 COLUMNS_WITH_PAPER = 100  # a narrower terminal has no room for titles
+LIST = "list"
 
 
-def models(
+class ListByDefault(TyperGroup):
+    """`topfive models`, `topfive models 'resnet*'`: what names no command is for the listing."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Context is click's or typer's own
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [LIST, *args]
+        return super().parse_args(ctx, args)
+
+
+app = Typer(cls=ListByDefault)
+
+
+@app.command(LIST)
+def list_networks(
     pattern: Annotated[str, Argument(help="A part of a name, or a pattern such as 'resnet*_v1'.")] = "*",
     family: Annotated[str | None, Option(help="Only this family, e.g. VGG.")] = None,
     year: Annotated[int | None, Option(help="Only papers of this year.")] = None,
@@ -27,7 +42,7 @@ def models(
     max_macs: Annotated[str | None, Option(metavar="NUMBER", help="At most so many MACs, e.g. 400M or 4.1G.")] = None,
     as_json: Annotated[bool, Option("--json", help="One JSON line for each network.")] = False,
 ) -> None:
-    """List the networks, each with its paper and its exact counts.
+    """List the networks: `topfive models 'resnet*'` is enough.
 
     MACs are the multiply-accumulates of one image of the given input.
     """
@@ -58,6 +73,35 @@ def models(
         console.print(_table(chosen, console.width >= COLUMNS_WITH_PAPER))
     else:
         Console(stderr=True).print("no network fits all of these", highlight=False)
+
+
+@app.command()
+def info(
+    name: Annotated[str, Argument(help="A network of `topfive models`.")],
+    every_layer: Annotated[bool, Option("--all", help="Every layer, not only the stages.")] = False,
+    as_json: Annotated[bool, Option("--json", help="All of it as one JSON line.")] = False,
+) -> None:
+    """Show one network: its paper, what it reported, where we depart from it, and its layers.
+
+    MACs are the multiply-accumulates of one image of the given input.
+    """
+    need("torch", "train")
+    from topfive.cli import model_info
+
+    model_info.show(name, every_layer=every_layer, as_json=as_json)
+
+
+@app.command()
+def diff(
+    first: Annotated[str, Argument(metavar="A", help="A network of `topfive models`.")],
+    second: Annotated[str, Argument(metavar="B", help="Another.")],
+    as_json: Annotated[bool, Option("--json", help="All of it as one JSON line.")] = False,
+) -> None:
+    """Compare two networks: their counts in numbers, their papers, and the first stages that differ."""
+    need("torch", "train")
+    from topfive.cli import model_diff
+
+    model_diff.show(first, second, as_json=as_json)
 
 
 def _number(flag: str, text: str | None) -> float:
@@ -103,15 +147,6 @@ def _table(variants: list[ModelSpec], with_paper: bool) -> Table:
     for variant in variants:
         facts, paper = variant.facts, variant.paper
         side = f"{facts.in_channels}x{facts.input_size}x{facts.input_size}"
-        cells = [variant.name, str(paper.year), variant.family, _short(facts.params), _short(facts.macs), side]
+        cells = [variant.name, str(paper.year), variant.family, short(facts.params), short(facts.macs), side]
         table.add_row(*cells, *([paper.title] if with_paper else []))
     return table
-
-
-def _short(count: int) -> str:
-    """Three digits and a unit: 61.7K, 25.6M, 4.09G."""
-    for unit in "KMG":
-        size = count / UNITS[unit]
-        if size < 999.5 or unit == "G":
-            return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}{unit}"
-    raise AssertionError("G ends the loop")
