@@ -29,15 +29,14 @@ _LOGGERS = ("torch.onnx", "torch.export", "torch.fx", "torch._dynamo", "onnxscri
 
 
 class _Outputs(nn.Module):
-    """The two outputs of the graph from one pass; `head(embed(x))` is `forward(x)` in evaluation mode."""
+    """The two outputs of the graph from one pass."""
 
     def __init__(self, model: Classifier):
         super().__init__()
         self.model = model
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        embedding = self.model.embed(images)
-        return self.model.head(embedding), embedding
+        return self.model.outputs(images)
 
 
 def frozen(model: Classifier) -> Classifier:

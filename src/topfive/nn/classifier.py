@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,7 +11,8 @@ class Classifier(nn.Module):
     """Base of all networks: images [N, in_channels, H, W] -> logits [N, num_classes].
 
     A network defines `features` and sets `head`; where the papers pool globally, nothing else.  In evaluation mode
-    `head(embed(images))` equals `forward(images)`.
+    `head(embed(images))` equals `forward(images)`, but for a head that judges every place before it pools: such a
+    network defines `outputs` too.
     """
 
     head: nn.Module  # the last linear layer, or what plays its part
@@ -32,8 +31,13 @@ class Classifier(nn.Module):
         """The vector [N, D] that the head sees."""
         return F.adaptive_avg_pool2d(self.features(images), 1).flatten(1)
 
+    def outputs(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and embedding from one pass."""
+        embedding = self.embed(images)
+        return self.head(self.dropout(embedding)), embedding
+
     def forward(self, images: Tensor) -> Tensor:
-        return cast(Tensor, self.head(self.dropout(self.embed(images))))
+        return self.outputs(images)[0]
 
     def auxiliary(self, images: Tensor) -> list[Tensor]:
         """Logits [N, num_classes] of the side classifiers that a paper trains with; most have none."""
