@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from topfive.models import create_model
-from topfive.models.alexnet import AlexNet, paper_response_norm
+from topfive.models.alexnet import AlexNet, five_convolutions, paper_response_norm
 
 
 def test_response_normalisation_is_section_3_3() -> None:
@@ -98,7 +98,7 @@ def test_the_two_towers_equal_the_onnx_alexnet(tmp_path: Path) -> None:
     onnx.save(graph, tmp_path / "alexnet.onnx")
 
     caffe_norm = partial(nn.LocalResponseNorm, 5, alpha=1e-4, beta=0.75, k=1.0)
-    ours = AlexNet(num_classes=1000, in_channels=3, towers=2, normalise=caffe_norm).eval()
+    ours = AlexNet(partial(five_convolutions, towers=2, normalise=caffe_norm), num_classes=1000, in_channels=3).eval()
     ours.trunk.pool5 = CaffePool()
     named = [tensors[name] for node in kept if node.op_type in ("Conv", "Gemm") for name in node.input[1:]]
     ours.load_state_dict(dict(zip(ours.state_dict(), map(torch.from_numpy, named), strict=True)))

@@ -8,7 +8,7 @@ lets other sizes in.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from topfive.nn.classifier import Classifier
+from topfive.nn.pool import covering
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -30,6 +31,8 @@ PAPER = Paper(
 paper_response_norm = partial(nn.LocalResponseNorm, 5, alpha=5e-4, beta=0.75, k=2.0)
 weaker_response_norm = partial(nn.LocalResponseNorm, 5, alpha=1e-4, beta=0.75, k=2.0)
 overlapping_pool = partial(nn.MaxPool2d, 3, 2)  # sec. 3.4
+big_first = partial(nn.Conv2d, kernel_size=11, stride=4)
+padded_second = partial(nn.Conv2d, kernel_size=5, padding=2)
 
 
 def hidden_layers(in_features: int) -> nn.Sequential:
@@ -45,41 +48,55 @@ def hidden_layers(in_features: int) -> nn.Sequential:
     )
 
 
+def five_convolutions(
+    in_channels: int,
+    widths: Sequence[int] = (96, 256, 384, 384, 256),
+    *,
+    conv1: Callable[[int, int], nn.Module] = big_first,
+    conv2: Callable[..., nn.Module] = padded_second,
+    towers: int = 1,
+    normalise: Callable[[], nn.Module] = paper_response_norm,
+    pool: Callable[[], nn.Module] = overlapping_pool,
+) -> nn.Sequential:
+    """The trunk up to relu5: `towers` that meet in conv3 alone; `normalise` after conv1 and conv2."""
+    first, second, third, fourth, fifth = widths
+    if towers > 1:
+        conv2 = partial(conv2, groups=towers)
+    return nn.Sequential(
+        OrderedDict(
+            conv1=conv1(in_channels, first),
+            relu1=nn.ReLU(),
+            norm1=normalise(),
+            pool1=pool(),
+            conv2=conv2(first, second),
+            relu2=nn.ReLU(),
+            norm2=normalise(),
+            pool2=pool(),
+            conv3=nn.Conv2d(second, third, 3, padding=1),
+            relu3=nn.ReLU(),
+            conv4=nn.Conv2d(third, fourth, 3, padding=1, groups=towers),
+            relu4=nn.ReLU(),
+            conv5=nn.Conv2d(fourth, fifth, 3, padding=1, groups=towers),
+            relu5=nn.ReLU(),
+        )
+    )
+
+
 class AlexNet(Classifier):
-    """Widths of the five convolutions; `towers` that meet in conv3 alone; `normalise` after conv1 and conv2."""
+    """`convolutions` makes the trunk but for its last pooling."""
 
     def __init__(
         self,
-        widths: tuple[int, int, int, int, int] = (96, 256, 384, 384, 256),
+        convolutions: Callable[[int], nn.Sequential] = five_convolutions,
         *,
         num_classes: int,
         in_channels: int,
-        towers: int = 1,
-        padding: int = 0,
-        normalise: Callable[[], nn.Module] = paper_response_norm,
         pool: Callable[[], nn.Module] = overlapping_pool,
     ):
         super().__init__(num_classes, in_channels, dropout=0.5)
-        first, second, third, fourth, fifth = widths
-        self.trunk = nn.Sequential(
-            OrderedDict(
-                conv1=nn.Conv2d(in_channels, first, 11, 4, padding),
-                relu1=nn.ReLU(),
-                norm1=normalise(),
-                pool1=pool(),
-                conv2=nn.Conv2d(first, second, 5, padding=2, groups=towers),
-                relu2=nn.ReLU(),
-                norm2=normalise(),
-                pool2=pool(),
-                conv3=nn.Conv2d(second, third, 3, padding=1),
-                relu3=nn.ReLU(),
-                conv4=nn.Conv2d(third, fourth, 3, padding=1, groups=towers),
-                relu4=nn.ReLU(),
-                conv5=nn.Conv2d(fourth, fifth, 3, padding=1, groups=towers),
-                relu5=nn.ReLU(),
-                pool5=pool(),
-            )
-        )
+        self.trunk = convolutions(in_channels)
+        fifth = len(self.trunk.get_parameter("conv5.bias"))
+        self.trunk.add_module("pool5", pool())
         self.hidden = hidden_layers(fifth * 6 * 6)
         self.head = nn.Linear(4096, num_classes)
         self.apply(self.initialise)
@@ -103,7 +120,7 @@ VARIANTS = (
         name="alexnet_paper",
         family="AlexNet",
         paper=PAPER,
-        build=partial(AlexNet, towers=2),
+        build=partial(AlexNet, partial(five_convolutions, towers=2)),
         preprocess=Preprocess(size=227, crop=227 / 256),
         facts=Facts(
             params=60_965_224,
@@ -124,7 +141,11 @@ VARIANTS = (
         name="alexnet_lrn",
         family="AlexNet",
         paper=PAPER,
-        build=partial(AlexNet, normalise=weaker_response_norm, pool=partial(overlapping_pool, ceil_mode=True)),
+        build=partial(
+            AlexNet,
+            partial(five_convolutions, normalise=weaker_response_norm, pool=covering),
+            pool=covering,
+        ),
         preprocess=Preprocess(),
         facts=Facts(params=62_378_344, macs=1_131_457_664),
         fact="alexnet_ungrouped_lrn",

@@ -1,4 +1,4 @@
-"""The one-tower AlexNet.  Krizhevsky 2014, One weird trick, arXiv:1404.5997.
+"""One weird trick: AlexNet in one tower, which suits a GPU each.  Krizhevsky 2014, arXiv:1404.5997.
 
 Activations are [N, C, H, W]; the network is AlexNet on one GPU: narrower at first, no groups, no response
 normalisation.
@@ -10,7 +10,7 @@ from functools import partial
 
 from torch import nn
 
-from topfive.models.alexnet import AlexNet
+from topfive.models.alexnet import AlexNet, five_convolutions
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -27,7 +27,15 @@ VARIANTS = (
         name="alexnet",
         family="AlexNet",
         paper=PAPER,
-        build=partial(AlexNet, (64, 192, 384, 256, 256), padding=2, normalise=nn.Identity),
+        build=partial(
+            AlexNet,
+            partial(
+                five_convolutions,
+                widths=(64, 192, 384, 256, 256),
+                conv1=partial(nn.Conv2d, kernel_size=11, stride=4, padding=2),
+                normalise=nn.Identity,
+            ),
+        ),
         preprocess=Preprocess(),
         facts=Facts(
             params=61_100_840,
