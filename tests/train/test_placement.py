@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 
 from topfive.models import create_model
@@ -30,14 +31,20 @@ def test_the_trial_leaves_the_network_as_it_was():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_the_fastest_arm_wins(monkeypatch):
-    seconds = {
-        Placement(1, False): [3.0, 9.0, 3.0],
-        Placement(1, True): [2.0, 2.0, 8.0],
-        Placement(2, True): [4.0, 4.0, 4.0],
-    }
-    arms = {placement: iter([99.0, *values, values[0], values[0]]).__next__ for placement, values in seconds.items()}
-    assert placements._fastest(arms) == Placement(1, True)
+def arms(seconds):
+    """Trials that take these seconds, after a first one that does not count."""
+    return {placement: iter([99.0, *values]).__next__ for placement, values in seconds.items()}
+
+
+def test_the_least_median_wins():
+    one, two = Placement(1, False), Placement(1, True)
+    assert placements._fastest(arms({one: [3.0, 9.0, 3.0, 3.0, 3.0], two: [2.0, 2.0, 8.0, 9.0, 2.0]})) == two
+
+
+@pytest.mark.parametrize(("seconds", "threads"), [(0.9, 1), (0.8, 2)])
+def test_a_second_thread_must_pay(seconds, threads):
+    found = placements._fastest(arms({Placement(1, False): [1.0] * 5, Placement(2, False): [seconds] * 5}))
+    assert found.threads == threads
 
 
 def test_the_answer_is_kept_for_this_machine_network_and_shape(tmp_path, monkeypatch):
