@@ -86,6 +86,8 @@ def run(arguments: list[str]) -> int:
     verb = next((argument for argument in arguments if not argument.startswith("-")), None)
     try:
         code = get_command(application(verb)).main(arguments, prog_name="topfive", standalone_mode=False)
+        if code == INTERRUPTED:  # which typer makes of the exception
+            raise KeyboardInterrupt
         if sys.stdout is not None:  # None where the process was started without one
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
