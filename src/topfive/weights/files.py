@@ -24,16 +24,18 @@ MAXIMUM_HEADER = 8_000_000  # bytes of a safetensors header; NASNet-A Large need
 MAXIMUM_TENSORS = 50_000
 MAXIMUM_WRAPPERS = 8  # a state dict may be wrapped, but one that contains itself is not unwrapped for ever
 
-SAFETENSORS, TORCH, ONNX = "safetensors", "torch", "ONNX"
+SAFETENSORS, TORCH, ONNX, KERAS = "safetensors", "torch", "ONNX", "Keras"
 _SUFFIXES = {
     ".safetensors": SAFETENSORS,
     ".onnx": ONNX,
+    **dict.fromkeys((".h5", ".hdf5", ".keras"), KERAS),
     **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt", ".tar", ".pkl", ".pickle"), TORCH),
 }
 _LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # what torch.save began a file with before version 1.6
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_KERAS_ARCHIVE = b"model.weights.h5"  # the entry, by the list of entries at the end of the zip file
 _FOREIGN = (
     (0, b"\x80", "a pickle that torch.save did not write"),
-    (0, b"\x89HDF", "an HDF5 file"),
     (0, b"\x1f\x8b", "a gzip file"),
     (257, b"ustar", "a tar archive"),
     (0, b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
@@ -66,12 +68,12 @@ def contents_of(path: Path) -> bytes:
 
 
 def kind_of(path: Path, content: bytes) -> str:
-    """SAFETENSORS, TORCH or ONNX, by content; RefusedError where that is another than the name says."""
+    """SAFETENSORS, TORCH, ONNX or KERAS, by content; RefusedError where that is another than the name says."""
     kind = _sniffed(content)
     named = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
         what = next((name for at, magic, name in _FOREIGN if content.startswith(magic, at)), None)
-        why = what or ("cut short" if len(content) < 16 else "neither safetensors, nor of torch, nor ONNX")
+        why = what or ("cut short" if len(content) < 16 else "neither safetensors, nor of torch, Keras or ONNX")
         raise refused(path, why)
     if named not in (None, kind):
         raise refused(path, f"named as a {named} file, but its content is {kind}", "Rename it if you trust its origin")
@@ -108,6 +110,8 @@ def refused(path: Path | None, why: str, todo: str = _TODO) -> RefusedError:
 def _sniffed(content: bytes) -> str | None:
     if content[8:9] == b"{":  # the header of safetensors; the magic of the others differs from it there
         return SAFETENSORS
+    if content.startswith(_HDF5) or (content.startswith(b"PK\x03\x04") and _KERAS_ARCHIVE in content[-4096:]):
+        return KERAS
     if content.startswith((b"PK\x03\x04", _LEGACY)):
         return TORCH
     return ONNX if content[:1] == b"\x08" else None

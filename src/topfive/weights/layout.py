@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import nn
 
 Rule = tuple[str, str | Callable[..., str]]
 _BLOCK = re.compile(r"(stages\.\d+)\.(\d+)\.")
@@ -15,9 +17,14 @@ class Layout:
     """One library's names for the networks of one family.
 
     A rule is a pattern of our module names, in which `#` stands for a number, and their name for it, or a function
-    that makes their name from the numbers; the first rule that fits counts.  Where they number blocks through all
+    that makes their name from the numbers; the first rule that fits counts, one for a single tensor before all others.  Where they number blocks through all
     stages, `through` makes the second number of our `stages.#.#` do the same.  `marks` are tensors that every network
     of this layout has, and by which it is known.
+
+    `maps` has, for each module of theirs that is a convolution where ours is linear, the side of the map it covers.
+    `differs` says how a network of ours, all of whose names fit, computes another thing than theirs, "" where it does
+    not; None where theirs come in several arithmetics, and the user has to know.  `aside` are beginnings of their names
+    that may be there without being here: of side classifiers.
     """
 
     library: str
@@ -25,6 +32,9 @@ class Layout:
     marks: tuple[str, ...]
     rules: Sequence[Rule]
     through: bool = False
+    maps: Mapping[str, int] = field(default_factory=dict)
+    differs: Callable[[nn.Module], str] | None = None
+    aside: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.library}'s {self.family}"
@@ -36,16 +46,21 @@ class Layout:
         found = {}
         for name in ours:
             module, _, leaf = name.rpartition(".")
-            theirs = self._module(_renumbered(module, numbers))
-            if theirs is None:
+            if (tensor := self._theirs(_renumbered(name, numbers))) is not None:
+                found[name] = tensor
+            elif (theirs := self._theirs(_renumbered(module, numbers))) is not None:
+                found[name] = f"{theirs}.{leaf}"
+            else:
                 return None
-            found[name] = f"{theirs}.{leaf}"
         return found
 
-    def _module(self, module: str) -> str | None:
+    def _theirs(self, name: str) -> str | None:
         for pattern, theirs in self.rules:
-            if match := re.fullmatch(re.escape(pattern).replace(r"\#", r"(\d+)"), module):
-                return theirs if isinstance(theirs, str) else theirs(*map(int, match.groups()))
+            if match := re.fullmatch(re.escape(pattern).replace(r"\#", r"(\d+)"), name):
+                try:
+                    return theirs if isinstance(theirs, str) else theirs(*map(int, match.groups()))
+                except LookupError:
+                    return None  # their network has no such place
         return None
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from topfive import artifact, builtin
-from topfive.errors import RefusedError, nearest
+from topfive.errors import RefusedError, UsageError, nearest
 from topfive.labels import Labels
 from topfive.preprocess import Preprocess
-from topfive.weights import files, hub
+from topfive.weights import files, hub, keras, published, repository
 
-BUILTIN = "imagenet"
+BUILTIN, TORCHVISION, TIMM, HUB = "imagenet", "torchvision", "timm", "hub:"
 _IN_FOLDERS = (hub.WEIGHTS, "model.onnx", "pytorch_model.bin")
 
 
@@ -31,13 +31,25 @@ class Contents:
     architecture: str = ""
 
 
-def resolve(name: str) -> Path:
-    """The file or folder that `name` stands for: "imagenet", the classifier inside the package, or a path."""
+def resolve(name: str, model: str | None = None) -> Path:
+    """The file or folder that `name` stands for, looked for on this machine and then downloaded.
+
+    "imagenet" is the classifier inside the package; "torchvision" and "timm" are what these publish for the network
+    `model`; "hub:OWNER/NAME" and "hub:OWNER/NAME@REVISION" are repositories of the Hugging Face hub; anything else is a
+    path.  ResourceError where there is no network says what to download into which folder.
+    """
     if name == BUILTIN:
         return builtin.PATH
+    if name in (TORCHVISION, TIMM):
+        if model is None:
+            raise UsageError("weights", name, "it has those of many networks", "Name one with --model")
+        return published.torchvision_file(model) if name == TORCHVISION else published.timm_folder(model)
+    if name.startswith(HUB):
+        return repository.fetched(repository.parsed(name.removeprefix(HUB)))
     if not os.path.lexists(name):
-        why = ", ".join(filter(None, ("no such file or folder", nearest(name, [BUILTIN]))))
-        raise RefusedError("weights", name, why, f"Give a file, a folder, or {BUILTIN!r} for the built-in weights")
+        why = ", ".join(filter(None, ("no such file or folder", nearest(name, [BUILTIN, TORCHVISION, TIMM]))))
+        todo = f"Give a file, a folder, {TORCHVISION}, {TIMM}, {HUB}OWNER/NAME, or {BUILTIN!r} for the built-in weights"
+        raise RefusedError("weights", name, why, todo)
     return Path(name)
 
 
@@ -51,11 +63,13 @@ def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Contents:
     kind = files.kind_of(file, content)
     if kind == files.ONNX:
         return _artifact(file)
+    if kind == files.KERAS:
+        return Contents(keras.tensors_of(file, content), file, keras.preprocess_of(file))
     tensors = files.tensors_of(file, content, kind)
     beside = file.with_name(hub.CONFIG)
     said = hub.read(beside, content) if file.name in _IN_FOLDERS and os.path.lexists(beside) else None
     if said is None:
-        return Contents(tensors, file)
+        return Contents(tensors, file, published.said_of(file))
     return Contents(tensors, file, said.preprocess, said.labels, said.card.architecture)
 
 

@@ -1,0 +1,132 @@
+"""The names that keras.applications gives to the layers of the networks that we have too."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from torch import nn
+
+from topfive.nn.conv import SameConv2d
+from topfive.weights.layout import Layout
+
+TENSORFLOW_EPSILON = 1e-3
+
+
+def tensorflow(model: nn.Module) -> str:
+    """Keras ports of TensorFlow's networks: SAME padding, and epsilon 1e-3."""
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    strided = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.stride[0] > 1 and m.kernel_size[0] > 1]
+    if any(norm.eps != TENSORFLOW_EPSILON for norm in norms) or not all(isinstance(m, SameConv2d) for m in strided):
+        return "Keras' pads and normalises as TensorFlow does, and this network does not: choose its tf_ form"
+    return ""
+
+
+def first_strides(model: nn.Module) -> str:
+    """Keras has ResNet as published: the first 1x1 of a bottleneck strides."""
+    conv = cast(nn.Conv2d, model.get_submodule("stages.1.0.branch.0.conv"))
+    return "" if conv.kernel_size == (1, 1) and conv.stride == (2, 2) else "Keras' is the published form: choose _v1"
+
+
+def _letter(block: int) -> str:
+    return chr(ord("a") + block)
+
+
+VGG = Layout(
+    "keras",
+    "VGG",
+    marks=("block1_conv1.weight", "block5_conv2.weight"),
+    rules=(
+        ("stages.#.#.conv", lambda stage, layer: f"block{stage + 1}_conv{layer + 1}"),
+        ("hidden.fc6", "fc1"),
+        ("hidden.fc7", "fc2"),
+        ("head", "predictions"),
+    ),
+)
+
+RESNET = Layout(
+    "keras",
+    "ResNet",
+    marks=("conv1_conv.weight", "conv2_block1_1_conv.weight", "conv2_block1_3_bn.weight"),
+    rules=(
+        ("stem.conv", "conv1_conv"),
+        ("stem.norm", "conv1_bn"),
+        ("stages.#.#.branch.#.conv", lambda stage, block, part: f"conv{stage + 2}_block{block + 1}_{part + 1}_conv"),
+        ("stages.#.#.branch.#.norm", lambda stage, block, part: f"conv{stage + 2}_block{block + 1}_{part + 1}_bn"),
+        ("stages.#.#.shortcut.conv", lambda stage, block: f"conv{stage + 2}_block{block + 1}_0_conv"),
+        ("stages.#.#.shortcut.norm", lambda stage, block: f"conv{stage + 2}_block{block + 1}_0_bn"),
+        ("head", "predictions"),
+    ),
+    differs=first_strides,
+)
+
+DENSENET = Layout(
+    "keras",
+    "DenseNet",
+    marks=("conv1_conv.weight", "conv2_block1_0_bn.weight", "pool2_bn.weight"),
+    rules=(
+        ("stem.conv", "conv1_conv"),
+        ("stem.norm", "conv1_bn"),
+        (
+            "stages.#.#.composite.#.norm",
+            lambda stage, layer, part: f"conv{stage + 2}_block{layer + 1}_{part}_bn",
+        ),
+        (
+            "stages.#.#.composite.#.conv",
+            lambda stage, layer, part: f"conv{stage + 2}_block{layer + 1}_{part + 1}_conv",
+        ),
+        ("stages.#.transition.norm", lambda stage: f"pool{stage + 2}_bn"),
+        ("stages.#.transition.conv", lambda stage: f"pool{stage + 2}_conv"),
+        ("last.norm", "bn"),
+        ("head", "predictions"),
+    ),
+)
+
+
+def _mobile(block: int) -> str:
+    return f"block_{block}" if block else "expanded_conv"
+
+
+MOBILENET_V2 = Layout(
+    "keras",
+    "MobileNetV2",
+    marks=("Conv1.weight", "expanded_conv_depthwise.weight", "Conv_1.weight"),
+    rules=(
+        ("stem.conv", "Conv1"),
+        ("stem.norm", "bn_Conv1"),
+        ("stages.#.#.expand.conv", lambda _, block: f"{_mobile(block)}_expand"),
+        ("stages.#.#.expand.norm", lambda _, block: f"{_mobile(block)}_expand_BN"),
+        ("stages.#.#.depthwise.conv", lambda _, block: f"{_mobile(block)}_depthwise"),
+        ("stages.#.#.depthwise.norm", lambda _, block: f"{_mobile(block)}_depthwise_BN"),
+        ("stages.#.#.project.conv", lambda _, block: f"{_mobile(block)}_project"),
+        ("stages.#.#.project.norm", lambda _, block: f"{_mobile(block)}_project_BN"),
+        ("last.conv", "Conv_1"),
+        ("last.norm", "Conv_1_bn"),
+        ("head", "predictions"),
+    ),
+    through=True,
+    differs=tensorflow,
+)
+
+EFFICIENTNET = Layout(
+    "keras",
+    "EfficientNet",
+    marks=("stem_conv.weight", "block1a_dwconv.weight", "top_conv.weight"),
+    rules=(
+        ("stem.conv", "stem_conv"),
+        ("stem.norm", "stem_bn"),
+        ("stages.#.#.expand.conv", lambda stage, block: f"block{stage + 1}{_letter(block)}_expand_conv"),
+        ("stages.#.#.expand.norm", lambda stage, block: f"block{stage + 1}{_letter(block)}_expand_bn"),
+        ("stages.#.#.depthwise.conv", lambda stage, block: f"block{stage + 1}{_letter(block)}_dwconv"),
+        ("stages.#.#.depthwise.norm", lambda stage, block: f"block{stage + 1}{_letter(block)}_bn"),
+        ("stages.#.#.squeeze_excite.reduce", lambda stage, block: f"block{stage + 1}{_letter(block)}_se_reduce"),
+        ("stages.#.#.squeeze_excite.expand", lambda stage, block: f"block{stage + 1}{_letter(block)}_se_expand"),
+        ("stages.#.#.project.conv", lambda stage, block: f"block{stage + 1}{_letter(block)}_project_conv"),
+        ("stages.#.#.project.norm", lambda stage, block: f"block{stage + 1}{_letter(block)}_project_bn"),
+        ("last.conv", "top_conv"),
+        ("last.norm", "top_bn"),
+        ("head", "predictions"),
+    ),
+    differs=tensorflow,
+)
+
+KERAS = (VGG, DENSENET, RESNET, MOBILENET_V2, EFFICIENTNET)
