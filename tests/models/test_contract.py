@@ -27,6 +27,8 @@ MEMBERS = {
     "resnext50_32x4d": (32, 2048),
     "mobilenet_v2": (32, 1280),
     "shufflenet_v2_x0_5": (32, 1024),
+    "mnasnet_small": (32, 1280),
+    "mobilenet_v3_small": (33, 1024),
     "mobilenet_v1": (32, 1024),
     "shufflenet_v1_x0_5_g3": (32, 480),
     "efficientnet_b0": (33, 1280),

@@ -21,6 +21,9 @@ EVEN, ODD = 64, 65  # at 65 SAME and symmetric padding are the same in every lay
 ORACLES: dict[str, Callable[[], nn.Module]] = {
     "mobilenet_v1": lambda: timm.create_model("mobilenetv1_100"),
     "shufflenet_v2_x0_5": lambda: torchvision.models.shufflenet_v2_x0_5(),
+    "mnasnet_small": lambda: timm.create_model("mnasnet_small"),
+    "mobilenet_v3_small": lambda: torchvision.models.mobilenet_v3_small(),
+    "tf_mobilenet_v3_small": lambda: timm.create_model("tf_mobilenetv3_small_100"),
 }
 
 
@@ -55,6 +58,10 @@ SLOW: dict[str, Callable[[], nn.Module]] = {
     "mobilenet_v1_075": lambda: pytorchcv_mobilenet("mobilenet_w3d4"),
     "mobilenet_v1_050": lambda: pytorchcv_mobilenet("mobilenet_wd2"),
     "mobilenet_v1_025": lambda: pytorchcv_mobilenet("mobilenet_wd4"),
+    "mnasnet_a1": lambda: timm.create_model("semnasnet_100"),
+    "mnasnet_b1": lambda: torchvision.models.mnasnet1_0(),
+    "mobilenet_v3_large": lambda: torchvision.models.mobilenet_v3_large(),
+    "tf_mobilenet_v3_large": lambda: timm.create_model("tf_mobilenetv3_large_100"),
     **{f"shufflenet_v2_x{size}": lambda size=size: tv(f"shufflenet_v2_x{size}") for size in ("1_0", "1_5", "2_0")},
 }
 
@@ -125,6 +132,9 @@ def other_shuffle(ours: nn.Module) -> None:
 SABOTAGES = {
     "mobilenet_v1": (wrong_padding, wrong_epsilon, other_activation),
     "shufflenet_v2_x0_5": (wrong_padding, wrong_epsilon, other_activation, other_shuffle),
+    "mnasnet_small": (wrong_padding, wrong_epsilon, other_activation),
+    "mobilenet_v3_small": (wrong_padding, wrong_epsilon, other_activation),
+    "tf_mobilenet_v3_small": (wrong_padding, wrong_epsilon, other_activation),
 }
 
 

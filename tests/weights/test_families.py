@@ -47,6 +47,8 @@ def _one_thread() -> Iterator[None]:
 
 def of_torchvision(name: str) -> Make | None:
     plain = name.removeprefix("tf_").removesuffix("_v1")
+    if plain == "mnasnet_b1":
+        return partial(torchvision.models.mnasnet1_0, weights=None)
     if plain == "mobilenet_v2_140":
         return partial(torchvision.models.mobilenet_v2, weights=None, width_mult=1.4)
     if plain not in torchvision.models.list_models(torchvision.models):
@@ -58,6 +60,13 @@ def of_timm(name: str) -> Make | None:
     known = {
         "mobilenet_v1": "mobilenetv1_100",
         "tf_mobilenet_v1": "mobilenetv1_100",
+        "mnasnet_a1": "semnasnet_100",
+        "mnasnet_b1": "mnasnet_100",
+        **{
+            f"{form}mobilenet_v3_{size}": f"{form}mobilenetv3_{size}_100"
+            for form in ("", "tf_")
+            for size in ("large", "small")
+        },
         "mobilenet_v2": "mobilenetv2_100",
         "mobilenet_v2_140": "mobilenetv2_140",
     }

@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from topfive.models.mnasnet import Squeezed
 from topfive.models.mobilenet_v2 import InvertedResidual, MobileNetV2, Stage
 from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.nn.rounding import divisible
-from topfive.nn.squeeze_excite import SqueezeExcite
 from topfive.nn.stochastic_depth import StochasticDepth
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
@@ -40,7 +40,7 @@ class DroppedResidual(InvertedResidual):
     """An inverted residual with stochastic depth on its branch; the network sets the rate."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, expansion: int, kernel: int, stride: int, layer: ConvNorm
+        self, in_channels: int, out_channels: int, *, expansion: float, kernel: int, stride: int, layer: ConvNorm
     ):
         super().__init__(in_channels, out_channels, expansion=expansion, kernel=kernel, stride=stride, layer=layer)
         self.drop = StochasticDepth()
@@ -49,17 +49,8 @@ class DroppedResidual(InvertedResidual):
         return x + self.drop(self.branch(x)) if self.residual else self.branch(x)
 
 
-class MBConv(DroppedResidual):
-    """With squeeze and excitation after the depthwise convolution, down to a quarter of the block's own input."""
-
-    def __init__(
-        self, in_channels: int, out_channels: int, *, expansion: int, kernel: int, stride: int, layer: ConvNorm
-    ):
-        super().__init__(in_channels, out_channels, expansion=expansion, kernel=kernel, stride=stride, layer=layer)
-        self.squeeze_excite = SqueezeExcite(in_channels * expansion, max(1, in_channels // 4), layer.activation)
-
-    def branch(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.project(self.squeeze_excite(self.depthwise(self.expand(x)))))
+class MBConv(DroppedResidual, Squeezed):
+    """MnasNet's block, and so with squeeze and excitation, with stochastic depth."""
 
 
 # fmt: off

@@ -35,10 +35,10 @@ class InvertedResidual(nn.Module):
     """1x1 up, depthwise, 1x1 down without activation, table 1; the input is added where the shape stays, fig. 4."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, expansion: int, kernel: int, stride: int, layer: ConvNorm
+        self, in_channels: int, out_channels: int, *, expansion: float, kernel: int, stride: int, layer: ConvNorm
     ):
         super().__init__()
-        wide = in_channels * expansion
+        self.width = wide = round(in_channels * expansion)
         self.residual = stride == 1 and in_channels == out_channels
         self.expand = layer(in_channels, wide) if expansion > 1 else nn.Identity()
         self.depthwise = layer(wide, wide, kernel, stride, groups=wide)
@@ -55,7 +55,7 @@ class Operator(Protocol):
     """Makes one block: what a row of the table names in its first column."""
 
     def __call__(
-        self, in_channels: int, out_channels: int, *, expansion: int, kernel: int, stride: int, layer: ConvNorm
+        self, in_channels: int, out_channels: int, *, expansion: float, kernel: int, stride: int, layer: ConvNorm
     ) -> nn.Module: ...
 
 
@@ -64,7 +64,7 @@ class Stage:
     """A row of table 2: `depth` times `operator`, only the first with `stride`."""
 
     operator: Operator
-    expansion: int
+    expansion: float
     channels: int
     depth: int
     stride: int

@@ -113,7 +113,7 @@ EFFICIENTNET_TORCHVISION = Layout(
 INVERTED_RESIDUALS_TIMM = Layout(
     "timm",
     "MobileNetV2 or EfficientNet",
-    marks=("conv_stem.weight", "blocks.0.0.conv_dw.weight", "blocks.1.0.conv_pwl.weight"),
+    marks=("conv_stem.weight", "bn2.weight", "blocks.0.0.conv_dw.weight", "blocks.1.0.conv_pwl.weight"),
     rules=(
         ("stem.conv", "conv_stem"),
         ("stem.norm", "bn1"),
