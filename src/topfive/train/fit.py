@@ -134,7 +134,7 @@ def starting_point(recipe: Recipe, splits: Splits, watch: Watch) -> tuple[Classi
     model = build(recipe, splits)
     if recipe.weights is None:
         return model, preprocess_for(recipe, splits)
-    loaded = load_weights(model, resolve(recipe.weights))
+    loaded = load_weights(model, resolve(recipe.weights, recipe.model))
     watch.note(loaded.summary())
     # A file that does not say how its images were prepared had them prepared as its network's row says.
     return model, preprocess_for(recipe, splits, loaded.preprocess or spec(recipe.model).preprocess)

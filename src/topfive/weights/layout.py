@@ -17,9 +17,9 @@ class Layout:
     """One library's names for the networks of one family.
 
     A rule is a pattern of our module names, in which `#` stands for a number, and their name for it, or a function
-    that makes their name from the numbers; the first rule that fits counts, one for a single tensor before all others.  Where they number blocks through all
-    stages, `through` makes the second number of our `stages.#.#` do the same.  `marks` are tensors that every network
-    of this layout has, and by which it is known.
+    that makes their name from the numbers; the first rule that fits counts, one for a single tensor before all others.
+    Where they number blocks through all stages, `through` makes the second number of our `stages.#.#` do the same.
+    `marks` are tensors that every network of this layout has, and by which it is known.
 
     `maps` has, for each module of theirs that is a convolution where ours is linear, the side of the map it covers.
     `differs` says how a network of ours, all of whose names fit, computes another thing than theirs, "" where it does
