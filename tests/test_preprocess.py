@@ -73,11 +73,12 @@ def test_grey_arrays_give_the_same_through_one_channel_and_three(
 
 
 def assert_near(one: NDArray[np.uint8], two: NDArray[np.uint8], interpolation: str) -> None:
-    """Equal to within one level, apart from ties (nearest) and clipped overshoot (bicubic, lanczos)."""
+    """Equal to within two roundings, apart from ties (nearest) and clipped overshoot (bicubic, lanczos)."""
     assert one.shape == two.shape
     difference = np.abs(one.astype(int) - two)
     if interpolation == "bilinear":
-        assert difference.max(initial=0) <= 1
+        assert difference.max(initial=0) <= 2
+        assert (difference > 1).mean() < 0.02 or difference.size < 1000
     else:
         assert (difference > 1).mean() < 0.02
         assert difference.mean() < 0.2

@@ -111,7 +111,7 @@ def draw(title: str, series: Sequence[Series], *, mark: float | None = None, fra
 
 def ticks(low: float, high: float, *, whole: bool = False, about: int = 5) -> list[float]:
     """Round values, some `about` of them, of which the first is at most `low` and the last at least `high`."""
-    if high - low <= max(abs(low), abs(high)) * 1e-9:
+    if high - low <= max(abs(low), abs(high), 1e-3) * 1e-9:
         spread = max(abs(low) * 0.1, 1e-3)
         low, high = low - spread, high + spread
     rough = (high - low) / about
