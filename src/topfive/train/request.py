@@ -131,8 +131,10 @@ def _folder_to_continue(request: Request) -> Path | None:
 
 def _source(request: Request) -> dict[str, Any]:
     """How the data are asked for, in a form that holds in any working directory."""
+    data = request.data
+    is_path = data is not None and data not in NAMED and os.path.lexists(data)  # else a name, perhaps misspelt
     return {
-        "source": request.data if request.data is None or request.data in NAMED else os.path.abspath(request.data),
+        "source": os.path.abspath(data) if data is not None and is_path else data,
         "root": None if request.data_root is None else os.path.abspath(request.data_root),
         **dataclasses.asdict(request.choices),
     }
