@@ -14,13 +14,18 @@ import torchvision
 from torch import nn
 
 from parity.transplant import distance, in_order, transplant, unsettle
-from topfive.models import create_model
+from topfive.models import create_model, regnet
+from topfive.models.bag_of_tricks import resnet_c, resnet_d
+from topfive.models.darknet53 import Darknet53, slight_layer
 from topfive.models.densenet import DenseLayer, DenseNet, bottleneck
 from topfive.models.preresnet import PreActivated, PreBottleneck, PreResNet, bare_stem
 from topfive.models.resnet import Residual, ResNet, imagenet_stem
 from topfive.models.resnext import Aggregated
+from topfive.models.senet import SE154, deep_stem, se_resnet, se_resnext
 from topfive.models.wide_resnet import WideBasic, WideBottleneck
 from topfive.nn.classifier import Classifier
+from topfive.nn.squeeze_excite import SqueezeExcite
+from topfive.weights import load_weights
 
 TOLERANCE = 1e-5
 EVEN, ODD = 64, 65
@@ -85,11 +90,39 @@ def new_maps_first(ours: nn.Module) -> None:
     layer.forward = lambda x: torch.cat([layer.composite(x), x], 1)  # type: ignore[method-assign]
 
 
+def no_excitation(ours: nn.Module) -> None:
+    part = next(module for module in ours.modules() if isinstance(module, SqueezeExcite))
+    part.forward = nn.Identity().forward  # type: ignore[method-assign]
+
+
+def stride_without_pooling(ours: nn.Module) -> None:
+    """The shortcut of ResNet-C where that of D belongs."""
+    pool = next(module for module in ours.modules() if isinstance(module, nn.AvgPool2d) and module.kernel_size == 2)
+    pool.forward = lambda x: x[:, :, ::2, ::2]  # type: ignore[method-assign]
+
+
+def other_slope(ours: nn.Module) -> None:
+    for module in ours.modules():
+        if isinstance(module, nn.LeakyReLU):
+            module.negative_slope = 0.1
+
+
+def timm_senet(block: str, **kinds: int | bool) -> nn.Module:
+    senet = timm.models.senet
+    return senet.SENet(getattr(senet, block), ONE_EACH, reduction=16, **kinds)
+
+
+def timm_tricks(avg_down: bool) -> nn.Module:
+    resnet = timm.models.resnet
+    return resnet.ResNet(resnet.Bottleneck, ONE_EACH, stem_type="deep", stem_width=32, avg_down=avg_down)
+
+
 @dataclass(frozen=True)
 class Case:
     ours: str | Callable[[], Classifier]
     oracle: Build
     sabotages: tuple[Callable[[nn.Module], None], ...]
+    as_defined: bool = False
 
 
 CASES = {
@@ -118,6 +151,36 @@ CASES = {
         torchvision_densenet,
         (wrong_epsilon, other_activation, new_maps_first),
     ),
+    "se_resnet": Case(
+        small(se_resnet(ONE_EACH)), partial(timm_senet, "SEResNetBottleneck", groups=1), (no_excitation,), True
+    ),
+    "se_resnext": Case(
+        small(se_resnext(ONE_EACH)), partial(timm_senet, "SEResNeXtBottleneck", groups=32), (no_excitation,), True
+    ),
+    "senet154": Case(
+        small(partial(ResNet, SE154, ONE_EACH, stem=deep_stem, width=128, dropout=0.2)),
+        partial(
+            timm_senet,
+            "SEBottleneck",
+            groups=64,
+            inplanes=128,
+            input_3x3=True,
+            downsample_kernel_size=3,
+            downsample_padding=1,
+        ),
+        (no_excitation,),
+        True,
+    ),
+    "resnet_c": Case(small(resnet_c(ONE_EACH)), partial(timm_tricks, False), (no_activation_after_the_sum,)),
+    "resnet_d": Case(small(resnet_d(ONE_EACH)), partial(timm_tricks, True), (stride_without_pooling,)),
+    "darknet": Case(
+        small(partial(Darknet53, slight_layer, (1, 1, 1, 1, 1))),
+        partial(timm.create_model, "darknet17"),
+        (wrong_epsilon, other_slope),
+    ),
+    "regnety_002": Case(
+        "regnety_002", partial(timm.create_model, "regnety_002"), (no_excitation, no_activation_after_the_sum)
+    ),
 }
 
 
@@ -125,11 +188,11 @@ CASES = {
 def test_logits_equal_the_oracles_and_no_others(case: Case) -> None:
     torch.manual_seed(0)
     oracle = unsettle(case.oracle(), EVEN)
-    ours = transplant(oracle, case.ours, EVEN)
+    ours = transplant(oracle, case.ours, EVEN, as_defined=case.as_defined)
     assert distance(ours, oracle, EVEN) < TOLERANCE
     assert distance(ours, oracle, ODD) < TOLERANCE
     for sabotage in case.sabotages:
-        sabotaged = transplant(oracle, case.ours, EVEN)
+        sabotaged = transplant(oracle, case.ours, EVEN, as_defined=case.as_defined)
         sabotage(sabotaged)
         assert distance(sabotaged, oracle, EVEN) > 10 * TOLERANCE, sabotage.__name__
 
@@ -138,7 +201,23 @@ TORCHVISION = (
     *("wide_resnet50_2", "wide_resnet101_2", "resnext50_32x4d", "resnext101_64x4d"),
     *(f"densenet{depth}" for depth in (121, 161, 169, 201)),
 )
-TIMM = ("resnext101_32x4d", "preresnet101", "preresnet152")
+TIMM = {
+    "resnext101_32x4d": "resnext101_32x4d",
+    "se_resnet50": "legacy_seresnet50",
+    "se_resnet101": "legacy_seresnet101",
+    "se_resnet152": "legacy_seresnet152",
+    "se_resnext50_32x4d": "legacy_seresnext50_32x4d",
+    "se_resnext101_32x4d": "legacy_seresnext101_32x4d",
+    "senet154": "legacy_senet154",
+    "resnet50b": "resnet50",
+    "resnet50c": "resnet50c",
+    "resnet50d": "resnet50d",
+    "resnet101d": "resnet101d",
+    "resnet152d": "resnet152d",
+    "darknet53": "darknet53",
+    **{spec.name: spec.name for spec in regnet.VARIANTS},
+}
+PREACTIVATED = ("preresnet101", "preresnet152")  # by timm's resnetv2
 PYTORCHCV = {
     "preresnet50": "preresnet50b",
     "preresnet200": "preresnet200b",
@@ -148,19 +227,21 @@ PYTORCHCV = {
     "wrn28_10_cifar": "wrn28_10_cifar10",
     "wrn40_8_cifar": "wrn40_8_cifar10",
     "densenet_bc_100_12_cifar": "densenet100_k12_bc_cifar10",
+    "darknet19": "darknet19",
+    "darknet53_paper": "darknet53",
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*TORCHVISION, *TIMM])
+@pytest.mark.parametrize("name", [*TORCHVISION, *TIMM, *PREACTIVATED])
 def test_every_member_equals_torchvisions_or_timms(name: str) -> None:
     torch.manual_seed(0)
-    if name.startswith("preresnet"):
+    if name in PREACTIVATED:
         oracle = timm_preactivated(name.replace("preresnet", "resnetv2_"))
     else:
-        oracle = torchvision.models.get_model(name) if name in TORCHVISION else timm.create_model(name)
+        oracle = torchvision.models.get_model(name) if name in TORCHVISION else timm.create_model(TIMM[name])
     unsettle(oracle, EVEN)
-    ours = transplant(oracle, name, EVEN)
+    ours = transplant(oracle, name, EVEN, as_defined=name.startswith("se"))
     assert distance(ours, oracle, EVEN) < TOLERANCE
     assert distance(ours, oracle, ODD) < TOLERANCE
 
@@ -185,7 +266,7 @@ def test_every_member_equals_pytorchcvs(name: str) -> None:
     oracle = unsettle(provider.get_model(PYTORCHCV[name], pretrained=False), even)
     ours = transplant(oracle, name, even, layers=shortcuts_early(oracle, even))
     assert distance(ours, oracle, even) < TOLERANCE
-    if "densenet" not in name:  # its poolings between the blocks round down
+    if not name.startswith(("densenet", "darknet19")):  # whose poolings round down, to another number of pixels
         assert distance(ours, oracle, even - 1) < TOLERANCE
 
 
@@ -231,3 +312,24 @@ def test_the_cifar_stem_of_the_preactivated_is_a_convolution_alone() -> None:
     with torch.device("meta"):
         model = PreResNet(PreBottleneck, (1, 1, 1), num_classes=10, in_channels=3, stem=bare_stem, width=16)
     assert [name for name, _ in model.stem.named_parameters()] == ["weight"]
+
+
+TORCHVISION_REGNETS = {
+    "regnety_004": "regnet_y_400mf",
+    "regnety_016": "regnet_y_1_6gf",
+    "regnety_032": "regnet_y_3_2gf",
+    "regnety_160": "regnet_y_16gf",
+    "regnety_320": "regnet_y_32gf",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TORCHVISION_REGNETS)
+def test_every_regnet_that_torchvision_has(name: str) -> None:
+    """By name: it runs its shortcuts first."""
+    torch.manual_seed(0)
+    oracle = unsettle(torchvision.models.get_model(TORCHVISION_REGNETS[name]), EVEN)
+    ours = create_model(name).double().eval()
+    assert load_weights(ours, oracle.state_dict()).fresh == ()
+    assert distance(ours, oracle, EVEN) < TOLERANCE
+    assert distance(ours, oracle, ODD) < TOLERANCE

@@ -17,7 +17,7 @@ class StochasticDepth(nn.Module):
         if not self.training or self.rate == 0:
             return x
         survival = 1 - self.rate
-        kept = torch.empty(len(x), 1, 1, 1, dtype=x.dtype, device=x.device).bernoulli_(survival)
+        kept = torch.empty(len(x), *[1] * (x.ndim - 1), dtype=x.dtype, device=x.device).bernoulli_(survival)
         return x * (kept / survival)
 
     def extra_repr(self) -> str:

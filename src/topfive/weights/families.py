@@ -5,6 +5,7 @@ from __future__ import annotations
 from topfive.weights.descendants import DESCENDANTS
 from topfive.weights.layout import Layout
 from topfive.weights.mobile import MOBILE
+from topfive.weights.pixels_and_tokens import PIXELS_AND_TOKENS
 
 ALEXNET = Layout(
     "torchvision",
@@ -167,4 +168,5 @@ LAYOUTS: tuple[Layout, ...] = (
     INVERTED_RESIDUALS_TIMM,
     EFFICIENTNET_PYTORCH,
     *MOBILE,
+    *PIXELS_AND_TOKENS,
 )

@@ -167,8 +167,9 @@ def _unlike(ours: Tensor, theirs: Any) -> str | None:
     # A linear layer and a convolution of the whole map, or of one place, have the same numbers in the same order.
     as_linear = theirs.ndim == 4 and ours.ndim == 2
     as_convolution = theirs.ndim == 2 and ours.ndim == 4 and ours.shape[2:] == (1, 1)
+    as_vector = theirs.ndim == 3 and ours.ndim == 1  # a scale of channels, held as a map of one place
     given, needed = (tuple(t.shape) for t in (theirs, ours))
-    if as_linear or as_convolution:
+    if as_linear or as_convolution or as_vector:
         given, needed = ((t.shape[0], t.shape[1:].numel()) for t in (theirs, ours))
     if given != needed:
         return f"its shape is {list(theirs.shape)}, and {list(ours.shape)} is needed"
