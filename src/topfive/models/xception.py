@@ -45,25 +45,18 @@ def separable(in_channels: int, out_channels: int, norm: Norm) -> nn.Sequential:
 
 
 class Block(nn.Module):
-    """Separable convolutions to `widths` in turn, each after `activation`, plus the input.
+    """Separable convolutions to `widths` in turn, a ReLU before each, plus the input.
 
-    With a `pool`, which halves the size, the way around is a 1x1 with stride 2.  `first` is the activation before the
-    first convolution, of which the very first block has none.
+    With a `pool`, which halves the size, the way around is a 1x1 with stride 2.  The very first ReLU is idle: what it
+    gets has passed one.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        *widths: int,
-        norm: Norm,
-        pool: Pool | None = None,
-        first: Callable[[], nn.Module] = nn.ReLU,
-    ):
+    def __init__(self, in_channels: int, *widths: int, norm: Norm, pool: Pool | None = None):
         super().__init__()
         self.branch = nn.Sequential()
         channels = in_channels
-        for index, width in enumerate(widths):
-            self.branch.append(first() if index == 0 else nn.ReLU())
+        for width in widths:
+            self.branch.append(nn.ReLU())
             self.branch.append(separable(channels, width, norm))
             channels = width
         if pool is not None:
@@ -84,7 +77,7 @@ class Xception(Classifier):
         block = partial(Block, norm=norm)
         halving = partial(block, pool=pool)
         self.stages = nn.Sequential(
-            nn.Sequential(halving(64, 128, 128, first=nn.Identity), halving(128, 256, 256), halving(256, 728, 728)),
+            nn.Sequential(halving(64, 128, 128), halving(128, 256, 256), halving(256, 728, 728)),
             nn.Sequential(*(block(728, 728, 728, 728) for _ in range(8))),
             nn.Sequential(halving(728, 728, 1024)),
         )
