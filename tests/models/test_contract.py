@@ -30,6 +30,8 @@ MEMBERS = {
     "se_resnext50_32x4d": (33, 2048),
     "se_bn_inception": (32, 1024),
     "mobilenet_v2": (32, 1280),
+    "nasnet_a_mobile": (33, 1056),
+    "pnasnet5_mobile": (33, 1080),
     "shufflenet_v2_x0_5": (32, 1024),
     "mnasnet_small": (32, 1280),
     "mobilenet_v3_small": (33, 1024),

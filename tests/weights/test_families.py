@@ -33,7 +33,7 @@ OWN_ONLY = {
 }
 
 OWN_ONLY |= {  # no other library names its tensors as torchvision and timm do
-    name for name in list_models() if name.startswith("shufflenet_v1") or "mobilenet_v1_0" in name
+    name for name in list_models() if name.startswith("shufflenet_v1") or "mobilenet_v1_0" in name or "asnet_a_mobile" in name or "asnet5_mobile" in name
 }
 
 Make = Callable[[], nn.Module]
@@ -94,6 +94,9 @@ def of_timm(name: str) -> Make | None:
         "vit_s_16": "vit_small_patch16_224",
         "mobilenet_v1": "mobilenetv1_100",
         "tf_mobilenet_v1": "mobilenetv1_100",
+        "nasnet_a_large": "nasnetalarge",
+        "pnasnet5_large": "pnasnet5large",
+        "tf_pnasnet5_large": "pnasnet5large",
         "mnasnet_a1": "semnasnet_100",
         "mnasnet_b1": "mnasnet_100",
         **{

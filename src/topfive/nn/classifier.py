@@ -43,6 +43,9 @@ class Classifier(nn.Module):
         """Logits [N, num_classes] of the side classifiers that a paper trains with; most have none."""
         return []
 
+    def progress(self, done: float) -> None:
+        """Told by a training the share of it that is over, 0 to 1, for what a paper schedules; most schedule nothing."""
+
     def initialise(self, module: nn.Module) -> None:
         """Set the starting weights of one module as the paper does; by default torch's own stay."""
 

@@ -25,3 +25,28 @@ class SameMaxPool2d(nn.MaxPool2d):
         )
         edges = [width // 2, width - width // 2, height // 2, height - height // 2]
         return cast(Tensor, super().forward(F.pad(input, edges, value=-torch.inf)))
+
+
+class SameAvgPool2d(nn.AvgPool2d):
+    """Average pooling under TensorFlow's SAME; what is padded does not count."""
+
+    def __init__(self, kernel: int, stride: int):
+        super().__init__(kernel, stride)
+        self.kernel, self.step = kernel, stride
+
+    def forward(self, input: Tensor) -> Tensor:
+        top, left = (
+            max((-(-size // self.step) - 1) * self.step + self.kernel - size, 0) // 2 for size in input.shape[-2:]
+        )  # rounding the size up adds the last row and column
+        return F.avg_pool2d(input, self.kernel, self.step, (top, left), ceil_mode=True, count_include_pad=False)
+
+
+def same_max(kernel: int, stride: int) -> nn.Module:
+    """Where nothing strides, SAME is symmetric whatever the size."""
+    return nn.MaxPool2d(kernel, 1, kernel // 2) if stride == 1 and kernel % 2 else SameMaxPool2d(kernel, stride)
+
+
+def same_average(kernel: int, stride: int) -> nn.Module:
+    if stride == 1 and kernel % 2:
+        return nn.AvgPool2d(kernel, 1, kernel // 2, count_include_pad=False)
+    return SameAvgPool2d(kernel, stride)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from topfive.weights.cells import CELLS
 from topfive.weights.descendants import DESCENDANTS
 from topfive.weights.layout import Layout
 from topfive.weights.mobile import MOBILE
@@ -168,5 +169,6 @@ LAYOUTS: tuple[Layout, ...] = (
     INVERTED_RESIDUALS_TIMM,
     EFFICIENTNET_PYTORCH,
     *MOBILE,
+    *CELLS,
     *PIXELS_AND_TOKENS,
 )

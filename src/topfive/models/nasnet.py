@@ -1,0 +1,255 @@
+"""NASNet: two cells found by search, repeated into a network.  Zoph, Vasudevan, Shlens, Le 2017, arXiv:1707.07012.
+
+Activations are [N, C, H, W].  Fig. 4 is the pair of cells A, appendix A the network: a 3x3 stem, two reductions, then
+three times N normal cells with a reduction between, whose filters double.  "4 @ 1056" is N = 4 with 1056 channels at
+the end, six times the filters of the last cells; H and W end at 1/32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from topfive.nn.cell import SAME, Cell, Maps, Parts
+from topfive.nn.classifier import Classifier
+from topfive.nn.conv import bare
+from topfive.nn.genotype import Edge, Genotype, Node, Wiring
+from topfive.nn.measure import count_facts
+from topfive.nn.stochastic_depth import StochasticDepth
+from topfive.preprocess import Preprocess
+from topfive.spec import Facts, ModelSpec, Paper, Reported
+
+PAPER = Paper(
+    title="Learning Transferable Architectures for Scalable Image Recognition",
+    authors="Zoph, Vasudevan, Shlens, Le",
+    year=2017,
+    month=7,
+    arxiv="1707.07012",
+)
+
+NASNET_A = Genotype(
+    normal=Wiring(
+        nodes=(
+            Node(Edge("separable_5x5", 1), Edge("separable_3x3", 0)),
+            Node(Edge("separable_5x5", 0), Edge("separable_3x3", 0)),
+            Node(Edge("average_3x3", 1), Edge("identity", 0)),
+            Node(Edge("average_3x3", 0), Edge("average_3x3", 0)),
+            Node(Edge("separable_3x3", 1), Edge("identity", 1)),
+        ),
+        output=(0, 2, 3, 4, 5, 6),
+    ),
+    reduce=Wiring(
+        nodes=(
+            Node(Edge("separable_5x5", 1), Edge("separable_7x7", 0)),
+            Node(Edge("max_3x3", 1), Edge("separable_7x7", 0)),
+            Node(Edge("average_3x3", 1), Edge("separable_5x5", 0)),
+            Node(Edge("average_3x3", 2), Edge("identity", 3)),
+            Node(Edge("separable_3x3", 2), Edge("max_3x3", 1)),
+        ),
+        output=(3, 4, 5, 6),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One cell of the network; its state 0 is the output of the step `back` steps before it."""
+
+    wiring: Wiring
+    filters: int
+    stride: int = 1
+    back: int = 2
+
+
+class Plan(Protocol):
+    """Lays the cells of a genotype out: N of them a stage, F filters in the first."""
+
+    def __call__(self, genotype: Genotype, cells: int, filters: int) -> Sequence[Step]: ...
+
+
+def stem_cells(genotype: Genotype, filters: int) -> list[Step]:
+    """The two reductions before the first stage, at a quarter and a half of its filters."""
+    return [Step(genotype.reduce, filters // 4, 2), Step(genotype.reduce, filters // 2, 2)]
+
+
+def plan(genotype: Genotype, cells: int, filters: int, *, back: int = 2) -> list[Step]:
+    """Three stages of `cells` normal cells with a reduction between; `back` is for the first cell after a reduction."""
+    normal, reduce = genotype.normal, genotype.reduce
+    steps = stem_cells(genotype, filters) + [Step(normal, filters)] * cells
+    for width in (2 * filters, 4 * filters):
+        first = Step(normal, width, back=back)
+        steps += [Step(reduce, width, 2), first, *[Step(normal, width)] * (cells - 1)]
+    return steps
+
+
+# In the authors' large network the first cell after a reduction does not look at the cell before it but at the one
+# before that, as the reduction did.
+plan_of_the_large = partial(plan, back=3)
+
+
+class SideHead(nn.Module):
+    """Logits from the middle: 5x5 average pooling, 1x1 to 128, a convolution of the whole map to 768, linear.
+
+    `side` is that of the map which remains of the paper's image; other sizes are pooled to it.
+    """
+
+    def __init__(self, in_channels: int, num_classes: int, side: int, parts: Parts):
+        super().__init__()
+        layer = replace(parts.layer, convolution=bare)
+        self.side = side
+        self.reduce = layer(in_channels, 128)
+        self.whole = layer(128, 768, side)
+        self.head = nn.Linear(768, num_classes)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        kernel = (min(5, maps.shape[2]), min(5, maps.shape[3]))
+        pooled = F.avg_pool2d(F.relu(maps), kernel, 3)
+        whole = self.whole(F.adaptive_avg_pool2d(self.reduce(pooled), self.side))
+        return cast(Tensor, self.head(whole.flatten(1)))
+
+
+class NASNet(Classifier):
+    """The cells of `steps` after a 3x3 without padding.
+
+    Drop-path grows with depth up to `drop_rate` in the last cell, and over the training from nothing to that
+    (`progress`).  `side` gives the network an auxiliary head, before the last reduction, for maps of that side.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        *,
+        num_classes: int,
+        in_channels: int,
+        stem_channels: int,
+        parts: Parts = SAME,
+        dropout: float = 0.5,
+        drop_rate: float = 0.0,
+        side: int | None = None,
+    ):
+        super().__init__(num_classes, in_channels, dropout=dropout)
+        self.stem = replace(parts.layer, convolution=bare).linear(in_channels, stem_channels, 3, 2)
+        self.cells = nn.ModuleList()
+        self.back = [step.back for step in steps]
+        self.drop_rate = drop_rate
+        maps = [Maps(stem_channels, 2)]
+        for step in steps:
+            previous = maps[-step.back] if len(maps) >= step.back else None
+            cell = Cell(step.wiring, previous, maps[-1], step.filters, step.stride, parts)
+            self.cells.append(cell)
+            maps.append(cell.maps)
+        self.middle = max(index for index, step in enumerate(steps) if step.stride == 2) - 1
+        self.side_head = SideHead(maps[self.middle + 1].channels, num_classes, side, parts) if side else None
+        self.head = nn.Linear(maps[-1].channels, num_classes)
+        self.progress(1.0)
+        self.apply(self.initialise)
+
+    def features(self, images: Tensor) -> Tensor:
+        return F.relu(self._after(len(self.cells) - 1, images))
+
+    def auxiliary(self, images: Tensor) -> list[Tensor]:
+        return [] if self.side_head is None else [self.side_head(self._after(self.middle, images))]
+
+    def _after(self, last: int, images: Tensor) -> Tensor:
+        """What cell `last` gives."""
+        maps: list[Tensor] = [self.stem(images)]
+        for cell, back in zip(self.cells[: last + 1], self.back, strict=False):
+            maps.append(cell(maps[-min(back, len(maps))], maps[-1]))
+        return maps[-1]
+
+    def progress(self, done: float) -> None:
+        """Set drop-path for a training of which the share `done` (0 to 1) is over; a new network has 1."""
+        for index, cell in enumerate(self.cells, 1):
+            for module in cell.modules():
+                if isinstance(module, StochasticDepth):
+                    module.rate = self.drop_rate * index / len(self.cells) * done
+
+    def reset_head(self, num_classes: int) -> None:
+        super().reset_head(num_classes)
+        if self.side_head is not None:
+            old = self.side_head.head
+            with torch.device(old.weight.device):
+                self.side_head.head = nn.Linear(old.in_features, num_classes).to(old.weight.dtype)
+
+    def initialise(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+
+def preprocess(size: int) -> Preprocess:
+    return Preprocess(size=size, interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
+
+def nasnet(
+    genotype: Genotype = NASNET_A,
+    cells: int = 4,
+    filters: int = 44,
+    *,
+    stem_channels: int = 32,
+    size: int = 224,
+    drop_rate: float = 0.0,
+    side: int | None = None,
+) -> ModelSpec:
+    """A network of any two cells: `cells` is the paper's N, `filters` its F (at least 4); counted on the spot.
+
+    `side` is that of the map under the auxiliary head: 4 at 224 pixels, 6 at 331.
+    """
+    build = partial(NASNet, plan(genotype, cells, filters), stem_channels=stem_channels, drop_rate=drop_rate, side=side)
+    return _spec(f"nasnet_n{cells}_f{filters}", build, count_facts(build, size), "", _POOLS)
+
+
+def _spec(name: str, build: partial[NASNet], facts: Facts, fact: str, departs: str) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        family="NASNet",
+        paper=PAPER,
+        build=build,
+        preprocess=preprocess(facts.input_size),
+        facts=facts,
+        fact=fact,
+        departs=departs,
+    )
+
+
+_POOLS = (
+    "pools leave the padding out, as TensorFlow's SAME does; the auxiliary head is not built unless it is asked for, "
+    "and not counted"
+)
+
+VARIANTS = (
+    _spec(
+        "nasnet_a_mobile",
+        partial(NASNet, plan(NASNET_A, 4, 44), stem_channels=32),
+        Facts(
+            5_289_978,
+            563_638_816,
+            reported=(
+                Reported("top1_error", 0.26, "table 3", "ImageNet val, 1 crop"),
+                Reported("top5_error", 0.084, "table 3", "ImageNet val, 1 crop"),
+            ),
+        ),
+        "nasnet_a_mobile",
+        _POOLS,
+    ),
+    _spec(
+        "nasnet_a_large",
+        partial(NASNet, plan_of_the_large(NASNET_A, 6, 168), stem_channels=96, drop_rate=0.3),
+        Facts(
+            88_753_150,
+            23_783_414_658,
+            input_size=331,
+            reported=(
+                Reported("top1_error", 0.173, "table 2", "ImageNet val, 1 crop"),
+                Reported("top5_error", 0.038, "table 2", "ImageNet val, 1 crop"),
+            ),
+        ),
+        "nasnet_a_large",
+        f"{_POOLS}; the first cell after a reduction skips the cell before it, as in the authors' program",
+    ),
+)
