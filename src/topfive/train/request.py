@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from topfive.data import ArrayDataset, Splits, open_data
 from topfive.data.named import NAMED
-from topfive.errors import UsageError
+from topfive.errors import RefusedError, UsageError
 from topfive.models import spec
 from topfive.train.loop import Watch
 from topfive.train.recipe import Recipe, recipe_from
@@ -30,6 +32,17 @@ class DataChoices:
     max_bad: float = 0.05
     allow_empty: bool = False
     follow_links: bool = False
+
+
+@dataclass(frozen=True)
+class _Source(DataChoices):
+    """How a run says that its data were asked for."""
+
+    source: str | None = None
+    root: str | None = None
+
+
+_SOURCE = TypeAdapter(_Source)
 
 
 @dataclass(frozen=True)
@@ -67,8 +80,6 @@ def settle(request: Request, watch: Watch) -> Settled:
         settings = _checked(request.settings)
         source = _same_source(folder, config["data"], _source(request))
         return Settled(folder, recipe_from({**config["recipe"], **settings}), _open(source, watch), source)
-    if request.data is None:
-        raise UsageError("missing data", None, "a folder, a CSV file or a name is needed", "See: topfive data list")
     settings = _checked(request.settings)
     source = _source(request)
     splits = _open(source, watch)
@@ -101,6 +112,12 @@ def _same_source(folder: Path, stored: dict[str, Any], asked: dict[str, Any]) ->
     """How the run's data were asked for; UsageError where it is now asked for others.  Only their root may move."""
     usual = dataclasses.asdict(DataChoices()) | {"source": None, "root": None}
     source = {key: stored.get(key, value) for key, value in asked.items()}
+    try:
+        _SOURCE.validate_python(source)
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"not the configuration of a run (data.{first['loc'][0]}: {first['msg']})"
+        raise RefusedError("run", folder / CONFIG, why, "Start anew with another --out") from None
     changed = [key for key, value in asked.items() if key != "root" and value not in (usual[key], source[key])]
     if changed:
         listed = ", ".join(f"{key} was {source[key]}, is {asked[key]}" for key in changed)
@@ -141,6 +158,8 @@ def _source(request: Request) -> dict[str, Any]:
 
 
 def _open(source: dict[str, Any], watch: Watch) -> Splits:
+    if source["source"] is None:
+        raise UsageError("missing data", None, "a folder, a CSV file or a name is needed", "See: topfive data list")
     choices = {field.name: source[field.name] for field in dataclasses.fields(DataChoices)}
     seed = choices.pop("split_seed")
     splits = open_data(source["source"], data_root=source["root"], seed=seed, progress=watch.loading, **choices)

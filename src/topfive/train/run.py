@@ -46,6 +46,7 @@ class _Config:
     preprocess: Preprocess
     placement: _Placement
     environment: dict[str, str]
+    resumed: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 _CONFIG = TypeAdapter(_Config)
