@@ -8,14 +8,14 @@ Layers without zeros around them are `valid`, as the table's are unless it says 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from topfive.models.googlenet import Branches, Inception, Place, Side, tower
+from topfive.models.googlenet import Branches, Inception, tower
 from topfive.nn.conv import ConvNorm, bare
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
@@ -163,31 +163,9 @@ class SideClassifier(nn.Module):
         return cast(Tensor, self.head(F.adaptive_avg_pool2d(self.conv(self.reduce(pooled)), 1).flatten(1)))
 
 
-class InceptionV3(Inception):
-    """Weights start from a normal distribution cut at two deviations, as the authors' do."""
-
-    def initialise(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.1, a=-0.2, b=0.2)
-        if isinstance(module, SideClassifier):
-            nn.init.trunc_normal_(module.conv.get_parameter("conv.weight"), std=0.01, a=-0.02, b=0.02)
-            nn.init.trunc_normal_(module.head.weight, std=0.001, a=-0.002, b=0.002)
-
-
-def network(
-    stem: Callable[[int], nn.Module],
-    stages: Callable[[], nn.Sequential],
-    *,
-    num_classes: int,
-    in_channels: int,
-    sides: Mapping[Place, tuple[int, Side]] | None = None,
-) -> Inception:
-    return InceptionV3(stem, stages, 2048, num_classes=num_classes, in_channels=in_channels, dropout=0.5, sides=sides)
-
-
 preprocess = Preprocess(size=299, crop=0.875, interpolation="bicubic", mean=(0.5,) * 3, std=(0.5,) * 3)
-v2 = partial(network, table_1_stem, table_1)
-v3 = partial(network, stem, released)
+v2 = partial(Inception, table_1_stem, table_1, 2048, dropout=0.5)
+v3 = partial(Inception, stem, released, 2048, dropout=0.5)
 
 
 def _reported(where: str, top1_error: float, *top5_error: float) -> tuple[Reported, ...]:

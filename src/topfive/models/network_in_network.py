@@ -56,7 +56,7 @@ class ClassMapper(Classifier):
 
     def outputs(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(images)
-        return self.head(self.dropout(features)), features.mean((2, 3))
+        return self.head(self.dropout(features)), F.adaptive_avg_pool2d(features, 1).flatten(1)
 
 
 class Mlpconv(NamedTuple):
