@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One thread an operation: two test processes on two cores must not fight for them.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo check test slow format clean
+.PHONY: setup demo check test slow tables format clean
 
 setup: .venv/installed
 
@@ -38,6 +38,10 @@ slow: .venv/oracles
 .venv/oracles: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev,oracles]'
 	touch $@
+
+# docs/models.md and its drawings, from what the papers' files say.
+tables: setup
+	$(BIN)/python scripts/build_tables.py
 
 format: setup
 	$(BIN)/ruff check --fix .
