@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from topfive import artifact, builtin
-from topfive.artifact import Card, Golden, Metadata
+from topfive.artifact import Golden, Metadata
 from topfive.errors import UsageError, need
 from topfive.images import decode
-from topfive.labels import Labels, imagenet
 
 if TYPE_CHECKING:
     from topfive.nn.classifier import Classifier
@@ -21,9 +20,17 @@ ARTIFACT = "model.onnx"
 
 
 def export(
-    source: Annotated[str, Argument(metavar="RUN|WEIGHTS", help="A run folder, or a file of weights.")],
     out: Annotated[Path, Option(help="The file to write.")],
+    source: Annotated[
+        str | None, Argument(metavar="[RUN|WEIGHTS]", help="A run folder, a file of weights, or what --weights takes.")
+    ] = None,
+    weights: Annotated[
+        str | None, Option(metavar="SOURCE", help="torchvision, timm, imagenet, hub:OWNER/NAME or a file.")
+    ] = None,
     model: Annotated[str | None, Option(help="The network of the weights (topfive models).")] = None,
+    to: Annotated[
+        str | None, Option(help="torchvision or timm: write weights in their names, .safetensors or .pth.")
+    ] = None,
     classes: Annotated[
         Path | None, Option(help="Class names, one a line, for weights that do not say. Default: ImageNet's for 1,000.")
     ] = None,
@@ -36,19 +43,51 @@ def export(
     """Turn a run folder or weights into the one shipped file.
 
     The file is written only if it answers as the network does, from encoded images on. It is checked with the images
-    given, else with those that the run's own file holds, else with two photographs from the package.
+    given, else with those that the run's own file holds, else with two photographs from the package. With --to, what is
+    written is a state dict for another library instead.
     """
     need("torch", "train")
+    from topfive.export.source import read_labels, trained
+
+    if (source is None) == (weights is None):
+        raise UsageError("export", None, "it needs one source", "Give a run folder, a file of weights, or --weights")
+    named = source or weights or ""
+    network, told = trained(named, model, read_labels(classes) if classes is not None else None)
+    if to is not None:
+        _to_library(network, model or told.card.architecture, to, out, as_json)
+        return
+    _ship(network, told, out, images, Path(named), tolerance, as_json)
+
+
+def _to_library(network: Classifier, name: str, library: str, out: Path, as_json: bool) -> None:
+    from topfive.export.foreign import write_state_dict
+    from topfive.weights.counterparts import of_timm
+
+    theirs = write_state_dict(network, of_timm(name), library, out)
+    if as_json:
+        print(json.dumps({"weights": str(out), "bytes": out.stat().st_size, "library": library, "name": theirs}))
+    else:
+        print(f"{out}: {out.stat().st_size:,} bytes; the state dict of {library}'s {theirs}")
+
+
+def _ship(
+    network: Classifier,
+    told: Metadata,
+    out: Path,
+    images: list[Path] | None,
+    source: Path,
+    tolerance: float,
+    as_json: bool,
+) -> None:
     from topfive.export import export as write
 
-    trained, told = _network(source, model, classes)
     parity = write(
-        trained,
+        network,
         out,
         preprocess=told.preprocess,
         labels=told.labels,
         card=told.card,
-        golden=[_image(path) for path in images] if images else _golden(Path(source)),
+        golden=[_image(path) for path in images] if images else _golden(source),
         temperature=told.temperature,
         tolerance=tolerance,
     )
@@ -57,40 +96,6 @@ def export(
         print(json.dumps({"artifact": str(out), "bytes": out.stat().st_size, **figures, "tolerance": tolerance}))
     else:
         print(f"{out}: {out.stat().st_size:,} bytes; differs from the network by at most {parity.difference:.1e}")
-
-
-def _network(source: str, name: str | None, classes: Path | None) -> tuple[Classifier, Metadata]:
-    """The network with its weights, and what goes into the file beside it."""
-    from topfive.export.folder import network, read_folder
-    from topfive.models import create_model, spec
-    from topfive.weights import load_weights, resolve
-
-    path = resolve(source)
-    if path.is_dir():
-        return read_folder(path, name)
-    if path.suffix == ".onnx":
-        told: Metadata = artifact.read(path)
-        return network(path, told, name), told
-    if name is None:
-        raise UsageError("export", source, "a file of weights does not say its network", "Name it with --model")
-    row = spec(name)
-    labels = _labels(classes, row.facts.num_classes)
-    fresh = create_model(name, len(labels))
-    loaded = load_weights(fresh, path)
-    if loaded.fresh:
-        why = f"the weights are for another number of classes than {len(labels):,}"
-        raise UsageError("export", source, why, "Name the classes with --classes FILE")
-    card = Card(architecture=name, paper=f"{row.paper.title}. {row.paper.authors}, {row.paper.year}")
-    return fresh.eval(), Metadata(loaded.preprocess or row.preprocess, loaded.labels or labels, card)
-
-
-def _labels(classes: Path | None, count: int) -> Labels:
-    if classes is not None:
-        try:
-            return Labels(tuple(line for line in classes.read_text(encoding="utf-8").splitlines() if line))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError("--classes", classes, str(error)) from error
-    return imagenet() if count == len(imagenet()) else Labels(tuple(map(str, range(count))))
 
 
 def _image(path: Path) -> bytes:

@@ -16,16 +16,14 @@ from torch import Tensor
 from topfive import artifact
 from topfive.artifact import Card, Metadata, MetadataError
 from topfive.errors import RefusedError, UsageError, need, shown
+from topfive.export.foreign import layout_of, state_dict
 from topfive.labels import Labels
 from topfive.models import create_model, list_models
 from topfive.nn.classifier import Classifier
 from topfive.preprocess import Preprocess
 from topfive.weights import hub, load_weights
-from topfive.weights.families import LAYOUTS
-
-_TIMM_NAMES = {"mobilenet_v2": "mobilenetv2_100", "mobilenet_v2_140": "mobilenetv2_140"}
-_OUR_NAMES = {theirs: ours for ours, theirs in _TIMM_NAMES.items()}
-_VGG_MAPS = {"pre_logits.fc1.weight": 7, "pre_logits.fc2.weight": 1}  # height and width of what the layer sees
+from topfive.weights.counterparts import in_timm, of_timm
+from topfive.weights.published import TIMM
 
 
 def write_folder(
@@ -45,7 +43,7 @@ def write_folder(
         told = Metadata(preprocess, labels, card, temperature)
     except MetadataError as error:
         raise UsageError("run folder", folder, str(error)) from error
-    weights = save(_tensors(model), metadata={"format": "pt"})
+    weights = save(_tensors(model, card.architecture), metadata={"format": "pt"})
     config = _timm_config(model, told) | {hub.KEY: hub.encode(told, weights)}
     artifact.write(Path(folder, hub.WEIGHTS), weights)
     artifact.write(Path(folder, hub.CONFIG), (json.dumps(config, indent=2, allow_nan=False) + "\n").encode("ascii"))
@@ -71,34 +69,25 @@ def read_folder(folder: str | os.PathLike[str], name: str | None = None) -> tupl
 
 def network(source: Path, told: Metadata, name: str | None = None) -> Classifier:
     """The network that the file `source` tells of, with the weights in it or in its folder; see `read_folder`."""
-    known, told_name = list_models(), told.card.architecture
-    if name is None and _OUR_NAMES.get(told_name, told_name) not in known:
+    told_name = of_timm(told.card.architecture)
+    if name is None and told_name not in list_models():
         raise RefusedError("unknown network", source, shown(told_name) or "it names none", "Name it with --model")
-    model = create_model(name or _OUR_NAMES.get(told_name, told_name), len(told.labels), told.preprocess.channels)
+    model = create_model(name or told_name, len(told.labels), told.preprocess.channels)
     load_weights(model, source.parent if source.name == hub.CONFIG else source)
     return model.eval()
 
 
-def _tensors(model: Classifier) -> dict[str, Tensor]:
-    """The state by timm's names where we know them, else by our own."""
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    for layout in LAYOUTS:
-        theirs = layout.names(state) if "timm" in layout.library else None
-        if theirs is not None and set(layout.marks) <= set(theirs.values()):
-            return {theirs[name]: _as_timm(theirs[name], tensor) for name, tensor in state.items()}
-    return state
-
-
-def _as_timm(name: str, tensor: Tensor) -> Tensor:
-    """timm's VGG has convolutions over the whole map where ours has linear layers."""
-    side = _VGG_MAPS.get(name)
-    return tensor if side is None else tensor.reshape(len(tensor), -1, side, side)
+def _tensors(model: Classifier, architecture: str) -> dict[str, Tensor]:
+    """The state by timm's names where it has the network, else by our own."""
+    if in_timm(architecture) is not None and layout_of(model, TIMM) is not None:
+        return state_dict(model, architecture, TIMM)
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
 
 
 def _timm_config(model: Classifier, told: Metadata) -> dict[str, Any]:
     preprocess = told.preprocess
     return {
-        "architecture": _TIMM_NAMES.get(told.card.architecture, told.card.architecture),
+        "architecture": in_timm(told.card.architecture) or told.card.architecture,
         "num_classes": len(told.labels),
         "num_features": model.head.in_features,
         "model_args": {} if model.in_channels == 3 else {"in_chans": model.in_channels},

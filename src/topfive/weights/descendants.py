@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import nn
+
 from topfive.weights.layout import Layout, Rule
 
 DENSENET = Layout(
@@ -55,6 +59,17 @@ SENET = Layout(
     ),
 )
 
+
+def _pooled(wanted: bool) -> Callable[[nn.Module], str]:
+    """The rules for one form name the tensors of the other too; D pools in its shortcuts, before the projection."""
+
+    def differs(model: nn.Module) -> str:
+        has = any(name.endswith("shortcut.projection") for name, _ in model.named_modules())
+        return "" if has == wanted else f"its shortcuts {'do not ' if wanted else ''}pool"
+
+    return differs
+
+
 # In timm's D form the pooling is the first part of the shortcut.
 TRICKS = tuple(
     Layout(
@@ -68,6 +83,7 @@ TRICKS = tuple(
             *_bottlenecks(last),
             ("head", "fc"),
         ),
+        differs=_pooled(form == "D"),
     )
     for form, last in (("C", 1), ("D", 2))
 )

@@ -19,7 +19,7 @@ TIMEOUT = 30.0  # seconds without a byte
 _CHUNK = 1 << 20
 
 
-class Unreachable(Exception):
+class UnreachableError(Exception):
     """There is no network, or nothing at the address; the text says which."""
 
 
@@ -29,7 +29,7 @@ class _SecureRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: urllib.request.Request, *args: Any) -> urllib.request.Request | None:
         request = super().redirect_request(req, *args)
         if request is not None and request.type != "https":
-            raise Unreachable(f"redirected to {request.type}")
+            raise UnreachableError(f"redirected to {request.type}")
         return request
 
 
@@ -43,22 +43,22 @@ def opened(url: str) -> IO[bytes]:
 
 
 def text(url: str, maximum: int = 16 << 20) -> bytes:
-    """A short answer.  Unreachable where there is none."""
+    """A short answer.  UnreachableError where there is none."""
     try:
         with opened(url) as answer:
             content = answer.read(maximum + 1)
     except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(_reason(error)) from error
+        raise UnreachableError(_reason(error)) from error
     if len(content) > maximum:
-        raise Unreachable(f"an answer of more than {maximum:,} bytes")
+        raise UnreachableError(f"an answer of more than {maximum:,} bytes")
     return content
 
 
 def download(url: str, target: Path, sha256: str = "") -> None:
     """Write what is at `url` to `target`; `sha256` is the beginning of its digest in hex, as far as it is known.
 
-    Raises Unreachable, RefusedError for other content than was published, ResourceError where the disk fails; in each
-    case `target` stays as it was.
+    Raises UnreachableError, RefusedError for other content than was published, ResourceError where the disk fails; in
+    each case `target` stays as it was.
     """
     partial = target.with_name(f".{target.name}-{os.getpid()}")
     try:
@@ -86,17 +86,17 @@ def _copy(url: str, file: IO[bytes]) -> str:
     try:
         answer = opened(url)
     except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(_reason(error)) from error
+        raise UnreachableError(_reason(error)) from error
     with answer:
         promised = getattr(answer, "length", None)  # of an HTTPResponse: what is still to come
         while chunk := _chunk(answer):
             done += len(chunk)
             if done > MAXIMUM_BYTES:
-                raise Unreachable(f"more than {MAXIMUM_BYTES:,} bytes")
+                raise UnreachableError(f"more than {MAXIMUM_BYTES:,} bytes")
             digest.update(chunk)
             file.write(chunk)
     if promised not in (None, done):
-        raise Unreachable(f"cut short at {done:,} of {promised:,} bytes")
+        raise UnreachableError(f"cut short at {done:,} of {promised:,} bytes")
     return digest.hexdigest()
 
 
@@ -104,7 +104,7 @@ def _chunk(answer: IO[bytes]) -> bytes:
     try:
         return answer.read(_CHUNK)
     except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(_reason(error)) from error
+        raise UnreachableError(_reason(error)) from error
 
 
 def _reason(error: Exception) -> str:

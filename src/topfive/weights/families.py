@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import nn
+
 from topfive.weights.cells import CELLS
 from topfive.weights.descendants import DESCENDANTS
+from topfive.weights.inceptions import INCEPTIONS
+from topfive.weights.efficientnet_v2 import EFFICIENTNET_V2
 from topfive.weights.layout import Layout
 from topfive.weights.mobile import MOBILE
 from topfive.weights.pixels_and_tokens import PIXELS_AND_TOKENS
@@ -33,11 +39,13 @@ _VGG_NORMALISED = (
 _VGG_TORCHVISION = (("hidden.fc6", "classifier.0"), ("hidden.fc7", "classifier.3"), ("head", "classifier.6"))
 _VGG_TIMM = (("hidden.fc6", "pre_logits.fc1"), ("hidden.fc7", "pre_logits.fc2"), ("head", "head.fc"))
 
+_VGG_MAPS = {"hidden.fc6.weight": (7, 7), "hidden.fc7.weight": (1, 1)}
+
 VGG = tuple(
-    Layout(library, family, marks=(*marks, *more), rules=(*layers, *last), through=True)
-    for library, marks, last in (
-        ("torchvision", ("features.0.weight", "classifier.0.weight", "classifier.3.weight"), _VGG_TORCHVISION),
-        ("timm", ("features.0.weight", "pre_logits.fc1.weight"), _VGG_TIMM),
+    Layout(library, family, marks=(*marks, *more), rules=(*layers, *last), through=True, maps=maps)
+    for library, marks, last, maps in (
+        ("torchvision", ("features.0.weight", "classifier.0.weight", "classifier.3.weight"), _VGG_TORCHVISION, {}),
+        ("timm", ("features.0.weight", "pre_logits.fc1.weight"), _VGG_TIMM, _VGG_MAPS),
     )
     for family, more, layers in (
         ("VGG with normalisation", ("features.1.running_mean",), _VGG_NORMALISED),
@@ -59,6 +67,14 @@ RESNET = Layout(
         ("head", "fc"),
     ),
 )
+
+
+def _has(activation: type[nn.Module]) -> Callable[[nn.Module], str]:
+    """MnasNet has the same tensors as both that follow, and another activation."""
+    return lambda model: (
+        "" if any(isinstance(module, activation) for module in model.modules()) else f"theirs has {activation.__name__}"
+    )
+
 
 # In the networks of inverted residuals the blocks of the first stage have no expansion, which shifts what follows it.
 MOBILENET_V2_TORCHVISION = Layout(
@@ -83,12 +99,13 @@ MOBILENET_V2_TORCHVISION = Layout(
         ("head", "classifier.1"),
     ),
     through=True,
+    differs=_has(nn.ReLU6),
 )
 
 EFFICIENTNET_TORCHVISION = Layout(
     "torchvision",
     "EfficientNet",
-    marks=("features.0.0.weight", "features.1.0.block.0.0.weight"),
+    marks=("features.0.0.weight", "features.1.0.block.1.fc1.weight"),
     rules=(
         ("stem.conv", "features.0.0"),
         ("stem.norm", "features.0.1"),
@@ -110,6 +127,7 @@ EFFICIENTNET_TORCHVISION = Layout(
         ("last.norm", "features.8.1"),
         ("head", "classifier.1"),
     ),
+    differs=_has(nn.SiLU),
 )
 
 INVERTED_RESIDUALS_TIMM = Layout(
@@ -164,11 +182,13 @@ LAYOUTS: tuple[Layout, ...] = (
     *VGG,
     RESNET,
     *DESCENDANTS,
+    *INCEPTIONS,
     MOBILENET_V2_TORCHVISION,
     EFFICIENTNET_TORCHVISION,
     INVERTED_RESIDUALS_TIMM,
     EFFICIENTNET_PYTORCH,
     *MOBILE,
     *CELLS,
+    *EFFICIENTNET_V2,
     *PIXELS_AND_TOKENS,
 )

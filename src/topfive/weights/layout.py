@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from torch import nn
+from torch import Tensor, nn
 
 Rule = tuple[str, str | Callable[..., str]]
 _BLOCK = re.compile(r"(stages\.\d+)\.(\d+)\.")
@@ -21,7 +21,8 @@ class Layout:
     Where they number blocks through all stages, `through` makes the second number of our `stages.#.#` do the same.
     `marks` are tensors that every network of this layout has, and by which it is known.
 
-    `maps` has, for each module of theirs that is a convolution where ours is linear, the side of the map it covers.
+    `maps` has, by patterns of our tensors, height and width of what is a map in theirs and none in ours: of a linear
+    layer that is a convolution there, of a scale with a place for every channel.
     `differs` says how a network of ours, all of whose names fit, computes another thing than theirs, "" where it does
     not; None where theirs come in several arithmetics, and the user has to know.  `aside` are beginnings of their names
     that may be there without being here: of side classifiers.
@@ -32,7 +33,7 @@ class Layout:
     marks: tuple[str, ...]
     rules: Sequence[Rule]
     through: bool = False
-    maps: Mapping[str, int] = field(default_factory=dict)
+    maps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     differs: Callable[[nn.Module], str] | None = None
     aside: tuple[str, ...] = ()
 
@@ -54,9 +55,16 @@ class Layout:
                 return None
         return found
 
+    def shaped(self, name: str, tensor: Tensor) -> Tensor:
+        """Our tensor `name` in their shape."""
+        for pattern, sides in self.maps.items():
+            if _fits(pattern, name):
+                return tensor.reshape(len(tensor), *([-1] * (tensor.ndim - 1)), *sides)
+        return tensor
+
     def _theirs(self, name: str) -> str | None:
         for pattern, theirs in self.rules:
-            if match := re.fullmatch(re.escape(pattern).replace(r"\#", r"(\d+)"), name):
+            if match := _fits(pattern, name):
                 try:
                     return theirs if isinstance(theirs, str) else theirs(*map(int, match.groups()))
                 except LookupError:
@@ -67,6 +75,10 @@ class Layout:
 def natural(name: str) -> list[tuple[int, str]]:
     """A sort key by which `layer.2` stands before `layer.10`."""
     return [(int(part), "") if part.isdecimal() and part.isascii() else (-1, part) for part in name.split(".")]
+
+
+def _fits(pattern: str, name: str) -> re.Match[str] | None:
+    return re.fullmatch(re.escape(pattern).replace(r"\#", r"(\d+)"), name)
 
 
 def _through(ours: Iterable[str]) -> dict[str, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+from torch import nn
+
 from topfive.weights.layout import Layout
 
 MOBILENET_TIMM = Layout(
@@ -68,6 +70,11 @@ MNASNET_TORCHVISION = Layout(
 )
 
 
+def _of_blocks(count: int) -> Callable[[nn.Module], str]:
+    """The rules for one size name the tensors of the other too."""
+    return lambda model: "" if len(list(model.get_submodule("stages").children())) == count else "choose the other size"
+
+
 def _mobilenet_v3_torchvision(family: str, blocks: int, squeezed: Collection[int]) -> Layout:
     """Their block is a sequence, numbered through: without its first or its third part the others move up."""
 
@@ -98,6 +105,7 @@ def _mobilenet_v3_torchvision(family: str, blocks: int, squeezed: Collection[int
             ("hidden.linear", "classifier.0"),
             ("head", "classifier.3"),
         ),
+        differs=_of_blocks(blocks),
     )
 
 
@@ -140,6 +148,8 @@ def _mobilenet_v3_timm(family: str, depths: Sequence[int]) -> Layout:
             ("hidden.linear", "conv_head"),
             ("head", "classifier"),
         ),
+        maps={"hidden.linear.weight": (1, 1)},
+        differs=_of_blocks(len(places)),
     )
 
 

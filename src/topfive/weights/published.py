@@ -15,10 +15,12 @@ from topfive.errors import RefusedError, ResourceError, need
 from topfive.labels import imagenet
 from topfive.preprocess import Preprocess
 from topfive.weights import download, repository
-from topfive.weights.download import Unreachable
+from topfive.weights.counterparts import TAGS, in_timm, in_torchvision
+from topfive.weights.download import UnreachableError
 from topfive.weights.repository import Repository, check_digest
-from topfive.weights.timm_table import ALIASES, TAGS
 
+TORCHVISION, TIMM = "torchvision", "timm"
+_TODO = "Give a file, or hub:OWNER/NAME"
 _NAMED_BY_HASH = re.compile(r".+-([0-9a-f]{8})\.pth")
 
 
@@ -49,7 +51,7 @@ def torchvision_file(model: str) -> Path:
             return path
     try:
         download.download(published.url, ours, published.digest)
-    except Unreachable as error:
+    except UnreachableError as error:
         raise ResourceError(
             "weights",
             f"torchvision's {published.name}",
@@ -64,15 +66,6 @@ def timm_folder(model: str) -> Path:
     return repository.fetched(_of_timm(model))
 
 
-def _of_timm(model: str) -> Repository:
-    name = ALIASES.get(model, model)
-    if name not in TAGS:
-        raise _unknown(model, "timm")
-    if not TAGS[name]:
-        raise RefusedError("weights", "timm", f"it publishes none for {name}", "Give a file, or hub:OWNER/NAME")
-    return Repository(f"timm/{name}.{TAGS[name]}")
-
-
 def said_of(path: Path) -> Preprocess | None:
     """How a file is fed that has the name of one of torchvision's, and the checksum in that name."""
     if _NAMED_BY_HASH.fullmatch(path.name) is None:
@@ -84,19 +77,23 @@ def said_of(path: Path) -> Preprocess | None:
     return known[path.name].preprocess
 
 
-def in_torchvision(model: str) -> bool:
-    """Whether torchvision has this very network, under the same name."""
-    library = need("torchvision", "train").models
-    return model in library.list_models(library)
-
-
 def _of_torchvision(model: str) -> File:
-    if not in_torchvision(model):
-        raise _unknown(model, "torchvision")
-    weights = getattr(need("torchvision", "train").models.get_model_weights(model), "DEFAULT", None)
+    name = in_torchvision(model)
+    if name is None:
+        raise unknown(model, TORCHVISION)
+    weights = getattr(need("torchvision", "train").models.get_model_weights(name), "DEFAULT", None)
     if weights is None:
-        raise RefusedError("weights", "torchvision", f"it publishes none for {model}", "Give a file, or hub:OWNER/NAME")
+        raise RefusedError("weights", TORCHVISION, f"it publishes none for {name}", _TODO)
     return _file(weights)
+
+
+def _of_timm(model: str) -> Repository:
+    name = in_timm(model)
+    if name is None:
+        raise unknown(model, TIMM)
+    if not TAGS[name]:
+        raise RefusedError("weights", TIMM, f"it publishes none for {name}", _TODO)
+    return Repository(f"timm/{name}.{TAGS[name]}")
 
 
 def _published() -> dict[str, File]:
@@ -125,7 +122,10 @@ def _file(weights: Any) -> File:
     )
 
 
-def _unknown(model: str, library: str) -> RefusedError:
-    others = f"{model.removesuffix('_v1').removesuffix('_paper')}, " if model.endswith(("_v1", "_paper")) else ""
-    hint = f"Choose --model {others.rstrip(', ')}, or give a file" if others else "Give a file, or hub:OWNER/NAME"
-    return RefusedError("weights", library, f"it has no network that computes as {model} does", hint)
+def unknown(model: str, library: str) -> RefusedError:
+    """The library has no network that computes as `model` does; perhaps it has one that nearly does."""
+    find = in_torchvision if library == TORCHVISION else in_timm
+    kin = (f"tf_{model}", model.removeprefix("tf_"), model.removesuffix("_v1"), model.removesuffix("_paper"))
+    near = next((name for name in kin if name != model and find(name) is not None), None)
+    todo = f"Choose --model {near}, or give a file" if near else _TODO
+    return RefusedError("weights", library, f"it has no network that computes as {model} does", todo)

@@ -14,7 +14,7 @@ from topfive import artifact
 from topfive.data.places import data_folder
 from topfive.errors import RefusedError, ResourceError, UsageError
 from topfive.weights import download, hub
-from topfive.weights.download import Unreachable
+from topfive.weights.download import UnreachableError
 
 HUB = "https://huggingface.co"
 ORIGIN = "origin.json"  # what we downloaded, written last: a folder without it was filled by hand
@@ -62,7 +62,7 @@ def fetched(repository: Repository) -> Path:
             return folder
     try:
         _download(repository)
-    except Unreachable as error:
+    except UnreachableError as error:
         raise ResourceError(
             "weights",
             f"hub:{repository.name}",
@@ -159,5 +159,5 @@ def _listing(repository: Repository) -> tuple[str, dict[str, str]]:
         if not _COMMIT.fullmatch(commit) or any(d and not _DIGEST.fullmatch(d) for d in files.values()):
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Unreachable("the hub's answer is not what it used to be") from error
+        raise UnreachableError("the hub's answer is not what it used to be") from error
     return commit, files

@@ -15,8 +15,9 @@ from topfive.errors import RefusedError, UsageError, nearest
 from topfive.labels import Labels
 from topfive.preprocess import Preprocess
 from topfive.weights import files, hub, keras, published, repository
+from topfive.weights.published import TIMM, TORCHVISION
 
-BUILTIN, TORCHVISION, TIMM, HUB = "imagenet", "torchvision", "timm", "hub:"
+BUILTIN, HUB = "imagenet", "hub:"
 _IN_FOLDERS = (hub.WEIGHTS, "model.onnx", "pytorch_model.bin")
 
 

@@ -1,12 +1,60 @@
-"""timm's names of our networks, and the tag of the weights that it takes where none is named (timm 1.0.31)."""
+"""Which networks of torchvision and timm compute what ours do, and the weights that timm takes where none are named.
+
+timm itself is never imported: its tags are those of timm 1.0.31, and its weights lie in repositories of the Hugging
+Face hub named `timm/NAME.TAG`.
+"""
 
 from __future__ import annotations
 
-ALIASES = {
+from topfive.errors import need
+
+_IN_TORCHVISION = {
+    "mnasnet_b1": "mnasnet1_0",
+    "regnety_004": "regnet_y_400mf",
+    "regnety_016": "regnet_y_1_6gf",
+    "regnety_032": "regnet_y_3_2gf",
+    "regnety_160": "regnet_y_16gf",
+    "regnety_320": "regnet_y_32gf",
+    "resnet50b": "resnet50",
+    "inception_v3_aux": "inception_v3",
+}
+_IN_TIMM = {
+    "resnet50b": "resnet50",
+    "xception": "legacy_xception",
+    **{f"se_resnet{depth}": f"legacy_seresnet{depth}" for depth in (50, 101, 152)},
+    **{f"se_resnext{depth}_32x4d": f"legacy_seresnext{depth}_32x4d" for depth in (50, 101)},
+    "senet154": "legacy_senet154",
+    "mobilenet_v1": "mobilenetv1_100",
     "mobilenet_v2": "mobilenetv2_100",
     "mobilenet_v2_140": "mobilenetv2_140",
+    "tf_mobilenet_v3_large": "tf_mobilenetv3_large_100",
+    "tf_mobilenet_v3_small": "tf_mobilenetv3_small_100",
+    "mnasnet_a1": "semnasnet_100",
+    "mnasnet_b1": "mnasnet_100",
+    "vit_b_16": "vit_base_patch16_224",
+    "vit_s_16": "vit_small_patch16_224",
 }
-"""Our name to timm's, where they differ."""
+# Of one name and one set of tensors, and of another arithmetic: epsilon (ours is torchvision's), or slope.
+_OTHERS_IN_TIMM = {"efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "darknet53"}
+
+
+def in_torchvision(model: str) -> str | None:
+    """torchvision's name of the same network, None where it has none."""
+    library = need("torchvision", "train").models
+    name = _IN_TORCHVISION.get(model, model)
+    return name if name in library.list_models(library) else None
+
+
+def in_timm(model: str) -> str | None:
+    """timm's name of the same network, None where it has none."""
+    name = _IN_TIMM.get(model, model)
+    return name if name in TAGS and model not in _OTHERS_IN_TIMM else None
+
+
+def of_timm(name: str) -> str:
+    """Our name of timm's network `name`; any other name stays."""
+    return next((ours for ours, theirs in _IN_TIMM.items() if theirs == name and ours != "resnet50b"), name)
+
 
 TAGS = {
     "vgg11": "tv_in1k",
