@@ -30,6 +30,20 @@ OWN_ONLY = {
     "preresnet200",
     "darknet19",
     "se_bn_inception",
+    "zfnet",
+    "zfnet512",
+    "nin_cifar10",
+    "nin_cifar100",
+    "nin_imagenet",
+    "sppnet_zf5",
+    "sppnet_overfeat7",
+    "googlenet_paper",
+    "googlenet_paper_aux",
+    "bninception",
+    "bninception_paper",
+    "inception_v2",
+    "inception_resnet_v1",
+    "inception_resnet_v2_paper",
 }
 
 OWN_ONLY |= {  # no other library names its tensors as torchvision and timm do
@@ -74,6 +88,10 @@ def of_torchvision(name: str) -> Make | None:
     plain = name.removeprefix("tf_").removesuffix("_v1")
     if plain in REGNETS:
         return partial(torchvision_regnet, REGNETS[plain])
+    if plain in ("googlenet", "inception_v3"):
+        return partial(torchvision.models.get_model, plain, weights=None, aux_logits=False, init_weights=False)
+    if plain == "inception_v3_aux":
+        return partial(torchvision.models.inception_v3, weights=None, aux_logits=True, init_weights=False)
     if plain == "mnasnet_b1":
         return partial(torchvision.models.mnasnet1_0, weights=None)
     if plain == "mobilenet_v2_140":
@@ -92,11 +110,16 @@ def of_timm(name: str) -> Make | None:
         "darknet53_paper": "darknet53",
         "vit_b_16": "vit_base_patch16_224",
         "vit_s_16": "vit_small_patch16_224",
+        "xception": "legacy_xception",
+        "tf_xception": "legacy_xception",
         "mobilenet_v1": "mobilenetv1_100",
         "tf_mobilenet_v1": "mobilenetv1_100",
         "nasnet_a_large": "nasnetalarge",
         "pnasnet5_large": "pnasnet5large",
         "tf_pnasnet5_large": "pnasnet5large",
+        **{
+            f"{form}efficientnet_v2_{size}": f"{form}efficientnetv2_{size}" for form in ("", "tf_") for size in "sml"
+        },
         "mnasnet_a1": "semnasnet_100",
         "mnasnet_b1": "mnasnet_100",
         **{
@@ -107,7 +130,7 @@ def of_timm(name: str) -> Make | None:
         "mobilenet_v2": "mobilenetv2_100",
         "mobilenet_v2_140": "mobilenetv2_140",
     }
-    theirs = known.get(name, name.removesuffix("_v1"))
+    theirs = known.get(name, name.removesuffix("_v1") if name != "inception_resnet_v1" else name)
     return partial(timm.create_model, theirs, pretrained=False) if timm.is_model(theirs) else None
 
 
@@ -195,6 +218,12 @@ def photographs(size: int) -> Tensor:
 
 CASES = [
     ("alexnet", "torchvision", 64),
+    ("squeezenet1_1", "torchvision", 64),
+    ("googlenet", "torchvision", 64),
+    ("inception_v3", "timm", 75),
+    ("inception_v4", "timm", 75),
+    ("inception_resnet_v2", "timm", 75),
+    ("xception", "timm", 48),
     ("vgg11", "torchvision", 32),
     ("vgg11_bn", "timm", 32),
     ("resnet18", "torchvision", 64),
