@@ -129,7 +129,8 @@ VARIANTS = (
         facts=Facts(11_295_240, 2_032_600_064),
         fact="bninception_caffe",
         departs="the popular Caffe form: 128 channels after the poolings of 4c and 4d where the paper has 96, so 608, "
-        "608 and 1056 channels follow where the paper has 576, 576 and 1024; convolutions have an idle bias",
+        "608 and 1056 channels follow where the paper has 576, 576 and 1024; convolutions have an idle bias; "
+        "the public weights take blue first and values to 255",
     ),
     ModelSpec(
         name="bninception_paper",

@@ -224,7 +224,7 @@ VARIANTS = (
             1024,
             dropout=0.2,
         ),
-        preprocess=Preprocess(),
+        preprocess=Preprocess(mean=(0.5,) * 3, std=(0.5,) * 3),  # as torchvision's weights expect inside
         facts=Facts(6_624_904, 1_498_376_192),
         fact="googlenet_bn_tv",
         departs="torchvision's: batch normalisation and no bias, 3x3 where the paper has 5x5, a last pooling of 2x2, "
