@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torchvision
 from torch import nn
 
-from topfive.models import create_model
+from topfive.models import create_model, spec
+from topfive.models.efficientnet import TABLE_2, compound
 from topfive.nn.conv import SameConv2d
 from topfive.nn.stochastic_depth import StochasticDepth
 
@@ -65,3 +68,38 @@ def test_lite_keeps_its_ends() -> None:
         assert model.stem.conv.out_channels == 32
         assert model.last.conv.out_channels == 1280
         assert not any("squeeze" in name for name, _ in model.named_parameters())
+
+
+def test_phi_0_is_b0() -> None:
+    b0 = spec("efficientnet_b0")
+    zero = compound(0)
+    assert (zero.facts.params, zero.facts.macs, zero.facts.input_size) == (b0.facts.params, b0.facts.macs, 224)
+    assert zero.preprocess == b0.preprocess
+
+
+def test_phi_1_is_b2_but_for_the_hand_rounded_size() -> None:
+    one, b2 = compound(1).facts, spec("efficientnet_b2").facts
+    assert one.params == b2.params
+    assert (one.input_size, b2.input_size) == (258, 260)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5, 1.7, 2.5])
+def test_every_step_of_phi_about_doubles_the_cost(phi: float) -> None:
+    """Alpha * beta^2 * gamma^2 is 1.92; whole depths and widths in eights make it uneven."""
+    before, after = compound(phi), compound(phi + 1)
+    assert 1.5 < after.facts.macs / before.facts.macs < 2.6
+    assert before.preprocess.side == before.facts.input_size
+
+
+def test_a_network_at_an_odd_phi_runs() -> None:
+    model = compound(-3.3).build(num_classes=3, in_channels=1).eval()
+    assert model(torch.zeros(1, 1, 40, 40)).shape == (1, 3)
+
+
+def test_the_hand_rounded_phis_are_those_of_the_docstring() -> None:
+    found = [
+        f"B{number} {math.log(row.width, 1.1):.1f} {math.log(row.depth, 1.2):.1f} {math.log(row.size / 224, 1.15):.1f}"
+        for number, row in enumerate(TABLE_2)
+    ]
+    assert compound.__doc__ is not None
+    assert all(text in compound.__doc__ for text in found[1:]), found

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import timm
 import torch
 import torchvision
 from torch import nn
+from torchvision.models import efficientnet as theirs
 
 from parity.transplant import distance, transplant, unsettle
+from topfive.models.efficientnet import EfficientNet, MBConv, wide_epsilon_layer
+from topfive.models.efficientnet_v2 import FusedMBConv
+from topfive.models.mobilenet_v2 import Stage
 from topfive.models.shufflenet import Shuffled
 from topfive.models.shufflenet_v2 import Unit
+from topfive.nn.classifier import Classifier
 from topfive.nn.conv import SameConv2d
 
 TOLERANCE = 1e-5  # of the largest logit
@@ -58,6 +64,10 @@ SLOW: dict[str, Callable[[], nn.Module]] = {
     "mobilenet_v1_075": lambda: pytorchcv_mobilenet("mobilenet_w3d4"),
     "mobilenet_v1_050": lambda: pytorchcv_mobilenet("mobilenet_wd2"),
     "mobilenet_v1_025": lambda: pytorchcv_mobilenet("mobilenet_wd4"),
+    **{f"efficientnet_v2_{size}": lambda size=size: tv(f"efficientnet_v2_{size}") for size in "sml"},
+    **{
+        f"tf_efficientnet_v2_{size}": lambda size=size: timm.create_model(f"tf_efficientnetv2_{size}") for size in "sml"
+    },
     "mnasnet_a1": lambda: timm.create_model("semnasnet_100"),
     "mnasnet_b1": lambda: torchvision.models.mnasnet1_0(),
     "mobilenet_v3_large": lambda: torchvision.models.mobilenet_v3_large(),
@@ -146,3 +156,54 @@ def test_a_sabotaged_network_is_seen(name: str) -> None:
         ours = transplant(oracle, name, EVEN)
         sabotage(ours)
         assert distance(ours, oracle, EVEN) > 10 * TOLERANCE, sabotage.__name__
+
+
+SMALL_V2 = (
+    Stage(FusedMBConv, 1, 8, 2, 1),
+    Stage(FusedMBConv, 4, 16, 2, 2),
+    Stage(MBConv, 4, 24, 2, 2),
+    Stage(MBConv, 6, 32, 2, 1),
+)
+
+
+def small_v2() -> Classifier:
+    return EfficientNet(
+        SMALL_V2,
+        num_classes=10,
+        in_channels=3,
+        stem_channels=8,
+        last_channels=64,
+        layer=wide_epsilon_layer,
+        dropout=0.2,
+    )
+
+
+def small_v2_oracle() -> nn.Module:
+    """torchvision's two kinds of blocks in a small network."""
+    inputs = [8, *(row.channels for row in SMALL_V2)]
+    rows = [
+        (theirs.FusedMBConvConfig if row.operator is FusedMBConv else theirs.MBConvConfig)(
+            row.expansion, row.kernel, row.stride, in_channels, row.channels, row.depth
+        )
+        for row, in_channels in zip(SMALL_V2, inputs, strict=False)
+    ]
+    norm = partial(nn.BatchNorm2d, eps=1e-3)
+    return theirs.EfficientNet(rows, 0.2, num_classes=10, last_channel=64, norm_layer=norm)
+
+
+def test_fused_blocks_equal_torchvisions() -> None:
+    torch.manual_seed(0)
+    oracle = unsettle(small_v2_oracle(), EVEN)
+    ours = transplant(oracle, small_v2, EVEN)
+    assert distance(ours, oracle, EVEN) < TOLERANCE
+    assert distance(ours, oracle, ODD) < TOLERANCE
+    for sabotage in (wrong_padding, wrong_epsilon, other_activation, unfused):
+        ours = transplant(oracle, small_v2, EVEN)
+        sabotage(ours)
+        assert distance(ours, oracle, EVEN) > 10 * TOLERANCE, sabotage.__name__
+
+
+def unfused(ours: nn.Module) -> None:
+    """The fused block without its residual."""
+    block = next(m for m in ours.modules() if isinstance(m, FusedMBConv) and m.residual)
+    block.residual = False

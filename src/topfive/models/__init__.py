@@ -18,6 +18,7 @@ from topfive.models import (
     densenet,
     efficientnet,
     efficientnet_lite,
+    efficientnet_v2,
     googlenet,
     inception_v3,
     inception_v4,
@@ -83,6 +84,7 @@ TIMELINE: tuple[ModuleType, ...] = (
     efficientnet_lite,
     regnet,
     vit,
+    efficientnet_v2,
     deit,
     convnext,
 )

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from topfive.models.mnasnet import Squeezed
 from topfive.models.mobilenet_v2 import InvertedResidual, MobileNetV2, Stage
 from topfive.nn.conv import ConvNorm, same, tf_norm
+from topfive.nn.measure import count_facts
 from topfive.nn.rounding import divisible
 from topfive.nn.stochastic_depth import StochasticDepth
 from topfive.preprocess import Preprocess
@@ -144,15 +145,48 @@ TABLE_2 = (
 # fmt: on
 
 
-def _variant(name: str, layer: ConvNorm, row: Scaling) -> ModelSpec:
-    build = partial(
-        EfficientNet,
-        scaled(TABLE_1, row.width, row.depth),
-        stem_channels=divisible(32 * row.width),
-        last_channels=divisible(1280 * row.width),
-        layer=layer,
-        dropout=row.dropout,
+def compound(phi: float, *, layer: ConvNorm = torch_layer) -> ModelSpec:
+    """B0 scaled by the compound coefficient (eq. 3 with sec. 3.3): depth 1.2^phi, width 1.1^phi, size 224 * 1.15^phi.
+
+    Every step of phi about doubles the multiply-accumulates; phi = 0 is B0; below 0 it shrinks, less, because
+    depths are rounded up.  Counted on the spot.
+
+    B1 to B7 (`TABLE_2`) are rounded by hand, and lie on no one curve.  The phi at which each of their three numbers
+    would stand, in the order width, depth, size:
+
+        B1 0.0 0.5 0.5   B2 1.0 1.0 1.1   B3 1.9 1.8 2.1   B4 3.5 3.2 3.8
+        B5 4.9 4.3 5.1   B6 6.2 5.2 6.1   B7 7.3 6.2 7.0
+    """
+    width, depth, size = 1.1**phi, 1.2**phi, round(224 * 1.15**phi)
+    build = _build(width, depth, min(0.5, max(0.2, 0.2 + 0.3 * phi / 7)), layer)
+    return ModelSpec(
+        name=f"efficientnet_phi{phi:g}",
+        family="EfficientNet",
+        paper=PAPER,
+        build=build,
+        preprocess=preprocess(size),
+        facts=count_facts(build, size),
+        fact="",
+        departs=_departs(layer),
     )
+
+
+def _build(width: float, depth: float, dropout: float, layer: ConvNorm) -> partial[EfficientNet]:
+    return partial(
+        EfficientNet,
+        scaled(TABLE_1, width, depth),
+        stem_channels=divisible(32 * width),
+        last_channels=divisible(1280 * width),
+        layer=layer,
+        dropout=dropout,
+    )
+
+
+def _departs(layer: ConvNorm) -> str:
+    return "" if layer is tf_layer else "padding is symmetric, as torchvision's; the authors' is the tf_ form"
+
+
+def _variant(name: str, layer: ConvNorm, row: Scaling) -> ModelSpec:
     reported = tuple(
         Reported(metric, error, "table 2, recalled", "ImageNet val, 1 crop")
         for metric, error in (("top1_error", row.top1_error), ("top5_error", row.top5_error))
@@ -161,11 +195,11 @@ def _variant(name: str, layer: ConvNorm, row: Scaling) -> ModelSpec:
         name=name,
         family="EfficientNet",
         paper=PAPER,
-        build=build,
+        build=_build(row.width, row.depth, row.dropout, layer),
         preprocess=preprocess(row.size),
         facts=Facts(row.params, row.macs, input_size=row.size, reported=reported),
         fact=row.name,
-        departs="" if layer is tf_layer else "padding is symmetric, as torchvision's; the authors' is the tf_ form",
+        departs=_departs(layer),
     )
 
 
