@@ -15,7 +15,7 @@ from rich.text import Text
 from typer import Argument, Option
 
 from topfive.cli.bar import Bar
-from topfive.errors import SkippedError, shown
+from topfive.errors import SkippedError, need, shown
 from topfive.images import EXTENSIONS
 from topfive.predictor import BATCH_SIZE, Prediction, Predictor, Refusal
 
@@ -24,7 +24,12 @@ BAR = 20  # characters of a probability of 1
 
 def predict(
     paths: Annotated[list[str], Argument(metavar="PATH...", help="Images; a folder stands for all images below it.")],
-    model: Annotated[Path | None, Option(help="An artifact. Default: the built-in ImageNet classifier.")] = None,
+    model: Annotated[
+        str | None, Option(help="An artifact, or with --weights a network. Default: the built-in ImageNet classifier.")
+    ] = None,
+    weights: Annotated[
+        str | None, Option(metavar="SOURCE", help="torchvision, timm, imagenet, hub:OWNER/NAME or a file; needs torch.")
+    ] = None,
     top: Annotated[int, Option(min=1, help="How many classes to name.")] = 5,
     as_json: Annotated[bool, Option("--json", help="One JSON line a path on stdout.")] = False,
     strict: Annotated[bool, Option(help="Exit 7 if a file could not be read.")] = False,
@@ -35,7 +40,7 @@ def predict(
 
     A file that is no image is named and passed over; the rest goes on.
     """
-    predictor = Predictor.load(model, threads, batch_size)
+    predictor = Predictor.load(_shipped(weights, model) if weights is not None else model, threads, batch_size)
     files = list(_files(paths))
     refused = 0
     with Bar("predicting", shown=not sys.stdout.isatty()) as bar:
@@ -45,6 +50,14 @@ def predict(
             bar(done, len(files))
     if strict and refused:
         raise SkippedError("finished, but not read", None, f"{refused} of {len(files)} files are no images")
+
+
+def _shipped(weights: str, model: str | None) -> Path:
+    """The artifact of the weights, made where it is not yet in the cache."""
+    need("torch", "train")
+    from topfive.export.cache import shipped
+
+    return shipped(weights, model)
 
 
 def _files(paths: list[str]) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """MobileNetV2: inverted residuals with linear bottlenecks.  Sandler et al. 2018, arXiv:1801.04381.
 
 Activations are [N, C, H, W].  Table 2: a 3x3 stem with stride 2, seven stages of bottlenecks, a 1x1 convolution to
-1280 channels; H and W end at 1/32.  Inside a block the channels are wide, between blocks they are few.
+1280 channels; H and W end at 1/32.  Inside a block the channels are wide, between blocks they are few.  Plain names pad
+and normalise as torchvision does; `tf_` names as the authors' TensorFlow does, SAME.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from torch import Tensor, nn
 
 from topfive.nn.classifier import Classifier
-from topfive.nn.conv import ConvNorm
+from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.nn.initial import he_normal
 from topfive.nn.rounding import divisible
 from topfive.preprocess import Preprocess
@@ -28,7 +29,9 @@ PAPER = Paper(
     arxiv="1801.04381",
 )
 
-relu6_layer = ConvNorm(partial(nn.ReLU6, inplace=True))
+relu6 = partial(nn.ReLU6, inplace=True)
+relu6_layer = ConvNorm(relu6)
+tf_layer = ConvNorm(relu6, tf_norm, same)
 
 
 class InvertedResidual(nn.Module):
@@ -127,37 +130,49 @@ class MobileNetV2(Classifier):
             nn.init.zeros_(module.bias)
 
 
-def _variant(
-    name: str, width: float, params: int, macs: int, *, fact: str, error: float, departs: str = ""
-) -> ModelSpec:
+class Width(NamedTuple):
+    """A row of table 4: its multiplier, its counts, its error, and what is odd about it."""
+
+    name: str
+    fact: str
+    width: float
+    params: int
+    macs: int
+    top1_error: float
+    departs: str = ""
+
+
+_FEWER = "the paper says 6.9 million parameters; the authors' network, and ours, has 6.1"
+TABLE_4 = (
+    Width("mobilenet_v2", "mobilenet_v2_1.0", 1.0, 3_504_872, 300_774_272, 0.280),
+    Width("mobilenet_v2_140", "mobilenet_v2_1.4", 1.4, 6_108_776, 582_195_824, 0.253, _FEWER),
+)
+_SYMMETRIC = "padding is symmetric and epsilon 1e-5, as torchvision's; the authors' is the tf_ form"
+
+
+def _variant(name: str, layer: ConvNorm, preprocess: Preprocess, row: Width, *departs: str) -> ModelSpec:
     """Every width is multiplied; the last 1x1 only ever grows (sec. 6.1)."""
     build = partial(
         MobileNetV2,
-        tuple(replace(row, channels=divisible(width * row.channels)) for row in TABLE_2),
-        stem_channels=divisible(32 * width),
-        last_channels=divisible(1280 * max(1.0, width)),
+        tuple(replace(stage, channels=divisible(row.width * stage.channels)) for stage in TABLE_2),
+        stem_channels=divisible(32 * row.width),
+        last_channels=divisible(1280 * max(1.0, row.width)),
+        layer=layer,
     )
+    reported = (Reported("top1_error", row.top1_error, "table 4, recalled", "ImageNet val"),)
     return ModelSpec(
         name=name,
         family="MobileNet",
         paper=PAPER,
         build=build,
-        preprocess=Preprocess(),
-        facts=Facts(params, macs, reported=(Reported("top1_error", error, "table 4, recalled", "ImageNet val"),)),
-        fact=fact,
-        departs=departs,
+        preprocess=preprocess,
+        facts=Facts(row.params, row.macs, reported=reported),
+        fact=row.fact,
+        departs="; ".join(filter(None, (row.departs, *departs))),
     )
 
 
 VARIANTS = (
-    _variant("mobilenet_v2", 1.0, 3_504_872, 300_774_272, fact="mobilenet_v2_1.0", error=0.280),
-    _variant(
-        "mobilenet_v2_140",
-        1.4,
-        6_108_776,
-        582_195_824,
-        fact="mobilenet_v2_1.4",
-        error=0.253,
-        departs="the paper says 6.9 million parameters; the authors' network, and ours, has 6.1",
-    ),
+    *(_variant(row.name, relu6_layer, Preprocess(), row, _SYMMETRIC) for row in TABLE_4),
+    *(_variant(f"tf_{row.name}", tf_layer, Preprocess(mean=(0.5,) * 3, std=(0.5,) * 3), row) for row in TABLE_4),
 )

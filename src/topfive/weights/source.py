@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,6 +73,16 @@ def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Contents:
     if said is None:
         return Contents(tensors, file, published.said_of(file))
     return Contents(tensors, file, said.preprocess, said.labels, said.card.architecture)
+
+
+def contents_digest(path: Path) -> str:
+    """The sha256 of all that `read` looks at."""
+    file = _in_folder(path) if path.is_dir() else path
+    beside = file.with_name(hub.CONFIG)
+    digest = hashlib.sha256(files.contents_of(file))
+    if file.name in _IN_FOLDERS and beside.is_file():
+        digest.update(beside.read_bytes())
+    return digest.hexdigest()
 
 
 def _in_folder(folder: Path) -> Path:
