@@ -30,12 +30,14 @@ PYTORCHCV = {
     "inception_v4": Theirs("inceptionv4", 76, 75),
     "inception_resnet_v2": Theirs("inceptionresnetv2", 76, 75),
     "xception": Theirs("xception", 72, 73),
+    "polynet": Theirs("polynet", 76, 75),
 }
 PRETRAINEDMODELS = {
     "bninception": Theirs("bninception", 64, 65),
     "inception_v4": Theirs("inceptionv4", 76, 75),
     "inception_resnet_v2": Theirs("inceptionresnetv2", 76, 75),
     "xception": Theirs("xception", 72, 73),
+    "polynet": Theirs("polynet", 76, 75),
 }
 
 

@@ -44,6 +44,7 @@ OWN_ONLY = {
     "inception_v2",
     "inception_resnet_v1",
     "inception_resnet_v2_paper",
+    "polynet",
 }
 
 OWN_ONLY |= {  # no other library names its tensors as torchvision and timm do
@@ -228,6 +229,11 @@ CASES = [
     ("vgg11_bn", "timm", 32),
     ("resnet18", "torchvision", 64),
     ("resnet50", "timm", 64),
+    ("densenet121", "timm", 32),
+    ("se_resnet50", "timm", 64),
+    ("resnet50d", "timm", 64),
+    ("regnety_004", "torchvision", 64),
+    ("regnety_004", "timm", 64),
     ("mobilenet_v2", "torchvision", 64),
     ("mobilenet_v2", "timm", 64),
     ("efficientnet_b0", "torchvision", 64),

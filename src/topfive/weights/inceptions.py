@@ -1,4 +1,4 @@
-"""The layouts of SqueezeNet, GoogLeNet, BN-Inception, Inception v3 and v4, Inception-ResNet-v2 and Xception."""
+"""The layouts of SqueezeNet, GoogLeNet, BN-Inception, Inception v3, v4 and Inception-ResNet-v2, Xception, PolyNet."""
 
 from __future__ import annotations
 
@@ -220,6 +220,44 @@ XCEPTION = tuple(
     for library, head in (("timm", "fc"), ("pretrainedmodels", "last_linear"))
 )
 
+
+def _mixed(stage: int, number: int) -> str:
+    """Their reductions stand between the stages."""
+    return f"stage_{'abc'[stage]}.{number - (stage > 0)}"
+
+
+def _path(stage: int, number: int, block: int, way: int, step: int) -> str:
+    single = way == (2 if stage == 0 else 1)
+    return f"{_mixed(stage, number)}.blocks.{block}.path{way}" + ("" if single else f".{step}")
+
+
+def _shared(stage: int, number: int, way: int, step: int) -> str:
+    sides = ("", ("1x1", "1x7", "7x1"), ("1x1", "1x3", "3x1"))[stage]
+    return f"{_mixed(stage, number)}." + ("path1" if way == 1 else f"path0_{sides[step]}")
+
+
+POLYNET = Layout(
+    "pretrainedmodels",
+    "PolyNet",
+    marks=("stem.conv1.0.conv.weight", "stage_a.0.blocks.0.conv2d.conv.weight"),
+    rules=(
+        *(rule for number in (1, 2, 3) for rule in both(f"stem.conv{number}", f"stem.conv1.{number - 1}")),
+        *both("stem.mixed1.1", "stem.conv1_branch"),
+        *both("stem.mixed2.0.#", lambda step: f"stem.conv2_short.{step}"),
+        *both("stem.mixed2.1.#", lambda step: f"stem.conv2_long.{step}"),
+        *both("stem.mixed3.1", "stem.conv2_branch"),
+        *both("stages.1.0.1.0", "reduction_a.path1"),
+        *both("stages.1.0.0.#", lambda step: f"reduction_a.path0.{step}"),
+        *both("stages.2.0.#.#", lambda way, step: f"reduction_b.path{way}.{step}"),
+        *both("stages.#.#.branches.#.0.#.#", _path),
+        *both("stages.#.#.branches.#.1", lambda s, n, block: f"{_mixed(s, n)}.blocks.{block}.conv2d"),
+        ("stages.#.#.ways.#.#.conv", lambda *places: f"{_shared(*places)}.conv"),
+        ("stages.#.#.ways.#.#.norms.#", lambda *places: f"{_shared(*places[:4])}.bn_blocks.{places[4]}"),
+        *both("stages.#.#.projections.#", lambda s, n, time: f"{_mixed(s, n)}.conv2d_blocks.{time}"),
+        ("head", "last_linear"),
+    ),
+)
+
 INCEPTIONS: tuple[Layout, ...] = (
     SQUEEZENET,
     GOOGLENET,
@@ -228,4 +266,5 @@ INCEPTIONS: tuple[Layout, ...] = (
     INCEPTION_V4,
     *INCEPTION_RESNET_V2,
     *XCEPTION,
+    POLYNET,
 )
