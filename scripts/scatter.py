@@ -20,7 +20,7 @@ LINE = 12.0  # the height of a label
 RADIUS = 4.2
 PERCENTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 35, 40, 50, 60, 80)
 GAPS = (3.0, 9.0, 18.0, 28.0, 40.0, 54.0, 70.0, 90.0)  # from a point to its label
-SHUFFLES = 12  # orders in which the labels choose, beside the obvious ones
+SHUFFLES = 8  # orders in which the labels choose, beside the obvious ones
 PASSES = 40  # at most, over all labels; each looks for a better place among the others
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -207,8 +207,12 @@ def _fixed_cost(box: Box, index: int, places: Sequence[Place], lines: Sequence[t
     for other, (x, y) in enumerate(places):
         if box[0] - RADIUS - 1 < x < box[2] + RADIUS + 1 and box[1] - RADIUS - 1 < y < box[3] + RADIUS + 1:
             cost += 400
-        if other != index and _distance((x, y), place, edge) < RADIUS + 1:
-            cost += 60
+        if other == index:
+            continue
+        if _distance((x, y), place, edge) < RADIUS + 2:
+            cost += 300
+        if math.dist((x, y), _edge((x, y), box)) < 2.2 * RADIUS:
+            cost += 40  # it would seem to be the other point's
     for start, end in lines:
         if _cuts(box, start, end):
             cost += 9

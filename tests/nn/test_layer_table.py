@@ -48,12 +48,13 @@ class Cell(nn.Module):
 class Odd(Classifier):
     def __init__(self) -> None:
         super().__init__(7, 3)
+        self.head = nn.Linear(5, 7)
+        self.side = nn.Linear(5, 7)
+        self.none = nn.ModuleList()
         self.stem = nn.Sequential(nn.Conv2d(3, 5, 3, 2, 1), nn.BatchNorm2d(5), nn.ReLU())
         self.cells = nn.ModuleList([Cell(5), Cell(5)])
         self.tied = self.cells[0].left
-        self.side = nn.Linear(5, 7)
         self.token = nn.Parameter(torch.zeros(5))
-        self.head = nn.Linear(5, 7)
 
     def features(self, images: Tensor) -> Tensor:
         before = now = self.stem(images)
@@ -68,12 +69,13 @@ def test_cells_functions_shared_and_unused_modules() -> None:
         model = Odd()
         root = measured(model, 8)
     rows = {row.name: row for row in stages(root)}
-    assert list(rows) == ["stem", "cells", "side", "head", "(itself)"]
+    assert list(rows) == ["stem", "cells", "head", "side", "(itself)"]
     assert rows["stem"].layer == "Conv2d 3x3/2"
     assert rows["stem"].outputs == ((5, 4, 4),)
     assert rows["cells"].layer == "2 Cell"
     assert rows["cells"].outputs == ((5, 4, 4), (5, 4, 4))
     assert rows["cells"].macs == 16 * (2 * (10 + 135 + 25) + 10)  # the tied convolution runs once more
+    assert rows["head"].outputs == ((7,),)
     assert rows["side"].outputs == ()
     assert rows["side"].macs == 0
     assert (rows["(itself)"].params, rows["(itself)"].macs) == (5, 16 * 5)

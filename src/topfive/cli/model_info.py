@@ -85,12 +85,16 @@ def layer_rows(variant: ModelSpec, every_layer: bool = False) -> tuple[Any, list
 
 
 def forms(variant: ModelSpec) -> list[ModelSpec]:
-    """Other forms of one network: names that differ from this one by a word, such as v1, bn or paper."""
+    """Other forms of one network: names of its family that differ from it by a word, such as v1, bn or paper."""
     from topfive.models import list_models, spec
 
     words = set(variant.name.split("_"))
-    others = ((other, words ^ set(other.split("_"))) for other in list_models())
-    return [spec(other) for other, odd in others if len(odd) == 1 and not any(word.isdigit() for word in odd)]
+    others = [(other, words ^ set(other.name.split("_"))) for other in map(spec, list_models())]
+    return [
+        other
+        for other, odd in others
+        if other.family == variant.family and len(odd) == 1 and not any(word.isdigit() for word in odd)
+    ]
 
 
 def citation(paper: Paper) -> str:

@@ -33,7 +33,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Layer:
-    """A module that has run once: its own counts are those that none of its `parts` has; `finished` orders them."""
+    """A module after one image: its own counts are those that none of its `parts` has.
+
+    `finished` is its turn to return, -1 where evaluation never calls it.
+    """
 
     name: str
     module: nn.Module
@@ -56,7 +59,12 @@ class Layer:
         """Where the module itself is not called, as a ModuleList, those of its part that ran last."""
         if self.own_outputs or not self.parts:
             return self.own_outputs
-        return max(self.parts, key=lambda part: part.finished).outputs
+        return max(self.parts, key=lambda part: part.last).outputs
+
+    @property
+    def last(self) -> int:
+        """When it, or the last of its parts, returned; -1 where evaluation never runs it."""
+        return max([self.finished, *(part.last for part in self.parts)])
 
     @property
     def weights(self) -> int:
@@ -82,9 +90,9 @@ class Layer:
 
 
 def measured(model: Classifier, input_size: int) -> Layer:
-    """The tree of `model`'s layers after one image of `input_size` x `input_size`; on the meta device it costs nothing.
+    """The tree of `model`'s layers, in the order in which they return, after one `input_size` x `input_size` image.
 
-    A product counts where it is made: in the module called last, whatever the function.
+    A product counts where it is made: in the module called last, whatever the function.  The meta device computes none.
     """
     macs: dict[nn.Module, int] = {}
     outputs: dict[nn.Module, tuple[Shape, ...]] = {}
@@ -122,20 +130,19 @@ def measured(model: Classifier, input_size: int) -> Layer:
 
     seen: set[int] = set()
 
-    def first(tensor: nn.Parameter) -> bool:
+    def new(thing: nn.Module | nn.Parameter) -> bool:
         """Is it met for the first time?  What two modules share counts once."""
-        known = id(tensor) in seen
-        seen.add(id(tensor))
+        known = id(thing) in seen
+        seen.add(id(thing))
         return not known
 
     def tree(name: str, module: nn.Module) -> Layer:
-        seen.add(id(module))
-        own = [tensor for tensor in module.parameters(recurse=False) if first(tensor) and tensor.requires_grad]
-        children = [(part, child) for part, child in module.named_children() if id(child) not in seen]
+        own = [tensor for tensor in module.parameters(recurse=False) if new(tensor) and tensor.requires_grad]
+        parts = [tree(f"{name}.{part}".lstrip("."), child) for part, child in module.named_children() if new(child)]
         return Layer(
             name=name,
             module=module,
-            parts=tuple(tree(f"{name}.{part}".lstrip("."), child) for part, child in children if id(child) not in seen),
+            parts=tuple(sorted(parts, key=lambda part: (part.last < 0, part.last))),
             own_params=sum(tensor.numel() for tensor in own),
             own_macs=macs.get(module, 0),
             own_outputs=outputs.get(module, ()),
@@ -215,7 +222,8 @@ def _row(parent: Layer, members: list[Layer]) -> Row | None:
     else:
         name = f"{kept[0].name}-{kept[-1].name.rpartition('.')[2]}"
     count = f"{len(kept)} " if len(kept) > 1 and weighted else ""
-    return Row(name, count + kept[0].label, members[-1].outputs, params, sum(member.macs for member in members))
+    outputs = next((member.outputs for member in reversed(members) if member.outputs), ())
+    return Row(name, count + kept[0].label, outputs, params, sum(member.macs for member in members))
 
 
 def _single(layer: Layer) -> Row:
