@@ -118,13 +118,13 @@ class VisionTransformer(Classifier):
         """All tokens after the last block [N, 1 + h * w, D], the class token first, and (h, w)."""
         patches = self.patches(images)
         height, width = patches.shape[-2:]
-        sentence = torch.cat([self.class_token.expand(len(images), -1, -1), patches.flatten(2).transpose(1, 2)], 1)
+        sentence = torch.cat([self.class_token.expand(images.shape[0], -1, -1), patches.flatten(2).transpose(1, 2)], 1)
         x = self.spread(sentence + self.positions_at(height, width))
         return self.last(self.blocks(x)), (height, width)
 
     def features(self, images: Tensor) -> Tensor:
         tokens, (height, width) = self.tokens(images)
-        return tokens[:, 1:].transpose(1, 2).reshape(len(images), -1, height, width)
+        return tokens[:, 1:].transpose(1, 2).reshape(images.shape[0], -1, height, width)
 
     def embed(self, images: Tensor) -> Tensor:
         return self.tokens(images)[0][:, 0]

@@ -88,6 +88,12 @@ TRICKS = tuple(
     for form, last in (("C", 1), ("D", 2))
 )
 
+
+def _steep(model: nn.Module) -> str:
+    slopes = {module.negative_slope for module in model.modules() if isinstance(module, nn.LeakyReLU)}
+    return "" if slopes == {0.01} else "timm's network has the slope 0.01 below zero, and this one 0.1: use darknet53"
+
+
 DARKNET_TIMM = Layout(
     "timm",
     "Darknet-53",
@@ -107,6 +113,7 @@ DARKNET_TIMM = Layout(
         ),
         ("head", "head.fc"),
     ),
+    differs=_steep,
 )
 
 
