@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from topfive.nn.layer_table import Row, Shape
     from topfive.spec import ModelSpec, Paper, Reported
 
+FORMS = {"paper", "original", "v1", "bn", "lrn", "aux", "tf"}  # words that tell forms of one network apart
+
 
 def show(name: str, *, every_layer: bool, as_json: bool) -> None:
     """Print all that is known of `name`."""
@@ -85,16 +87,12 @@ def layer_rows(variant: ModelSpec, every_layer: bool = False) -> tuple[Any, list
 
 
 def forms(variant: ModelSpec) -> list[ModelSpec]:
-    """Other forms of one network: names of its family that differ from it by a word, such as v1, bn or paper."""
+    """Other forms of one network: names of its family that differ from it by one of FORMS."""
     from topfive.models import list_models, spec
 
     words = set(variant.name.split("_"))
     others = [(other, words ^ set(other.name.split("_"))) for other in map(spec, list_models())]
-    return [
-        other
-        for other, odd in others
-        if other.family == variant.family and len(odd) == 1 and not any(word.isdigit() for word in odd)
-    ]
+    return [other for other, odd in others if other.family == variant.family and len(odd) == 1 and odd <= FORMS]
 
 
 def citation(paper: Paper) -> str:

@@ -1,4 +1,4 @@
-"""Inception-v4 and Inception-ResNet: with and without shortcuts.  Szegedy et al. 2016, arXiv:1602.07261.
+"""Inception-v4 and Inception-ResNet: made uniform, without shortcuts and with.  Szegedy et al. 2016, arXiv:1602.07261.
 
 Activations are [N, C, H, W] with H = W = 299; stages at 35x35, 17x17 and 8x8, each opened by a reduction.  v4 (fig. 9)
 is Inception made uniform; Inception-ResNet (fig. 15) adds what a module finds, scaled down, to what came in.
