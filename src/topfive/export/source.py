@@ -27,7 +27,7 @@ def trained(source: str, name: str | None = None, labels: Labels | None = None) 
         told = artifact.read(path)
         return network(path, told, name), told
     if name is None:
-        raise UsageError("export", source, "a file of weights does not say its network", "Name it with --model")
+        raise UsageError("weights", source, "a file of weights does not say its network", "Name it with --model")
     row = spec(name)
     labels = labels or _default(row.facts.num_classes)
     fresh = create_model(name, len(labels))
@@ -35,7 +35,7 @@ def trained(source: str, name: str | None = None, labels: Labels | None = None) 
     if loaded.fresh:
         count = len(labels)
         why = f"the weights have no head for {count:,} classes: it is {loaded.because}"
-        raise UsageError("export", source, why, "Name the classes with --classes FILE, or train the head first")
+        raise UsageError("weights", source, why, "Name the classes with --classes FILE, or train the head first")
     card = Card(architecture=name, paper=f"{row.paper.title}. {row.paper.authors}, {row.paper.year}")
     return fresh.eval(), Metadata(loaded.preprocess or row.preprocess, loaded.labels or labels, card)
 

@@ -8,8 +8,8 @@ from torch import nn
 
 from topfive.weights.cells import CELLS
 from topfive.weights.descendants import DESCENDANTS
-from topfive.weights.inceptions import INCEPTIONS
 from topfive.weights.efficientnet_v2 import EFFICIENTNET_V2
+from topfive.weights.inceptions import INCEPTIONS
 from topfive.weights.layout import Layout
 from topfive.weights.mobile import MOBILE
 from topfive.weights.pixels_and_tokens import PIXELS_AND_TOKENS

@@ -21,6 +21,12 @@ def tensorflow(model: nn.Module) -> str:
     return ""
 
 
+def wide_epsilon(model: nn.Module) -> str:
+    """The epsilon of TensorFlow, in a network whose strided convolutions have no padding, or are of 1x1."""
+    epsilons = {module.eps for module in model.modules() if isinstance(module, nn.BatchNorm2d)}
+    return "" if epsilons == {TENSORFLOW_EPSILON} else "Keras' has epsilon 1e-3 and SAME pooling: choose its tf_ form"
+
+
 def first_strides(model: nn.Module) -> str:
     """Keras has ResNet as published: the first 1x1 of a bottleneck strides."""
     conv = cast(nn.Conv2d, model.get_submodule("stages.1.0.branch.0.conv"))
@@ -129,4 +135,51 @@ EFFICIENTNET = Layout(
     differs=tensorflow,
 )
 
-KERAS = (VGG, DENSENET, RESNET, MOBILENET_V2, EFFICIENTNET)
+MOBILENET = Layout(
+    "keras",
+    "MobileNet",
+    marks=("conv1.weight", "conv_dw_1.weight", "conv_pw_13.weight"),
+    rules=(
+        ("stem.conv", "conv1"),
+        ("stem.norm", "conv1_bn"),
+        ("stages.#.#.depthwise.conv", lambda _, block: f"conv_dw_{block + 1}"),
+        ("stages.#.#.depthwise.norm", lambda _, block: f"conv_dw_{block + 1}_bn"),
+        ("stages.#.#.pointwise.conv", lambda _, block: f"conv_pw_{block + 1}"),
+        ("stages.#.#.pointwise.norm", lambda _, block: f"conv_pw_{block + 1}_bn"),
+        ("head", "conv_preds"),
+    ),
+    through=True,
+    differs=tensorflow,
+)
+
+# Four blocks have a projection in the shortcut, whose layers Keras only counts.
+_PROJECTIONS = {0: 0, 1: 1, 2: 2, 11: 3}
+
+XCEPTION = Layout(
+    "keras",
+    "Xception",
+    marks=("block1_conv1.weight", "block2_sepconv1.pointwise.weight"),
+    rules=(
+        ("stem.#.conv", lambda part: f"block1_conv{part + 1}"),
+        ("stem.#.norm", lambda part: f"block1_conv{part + 1}_bn"),
+        (
+            "stages.#.#.branch.#.depthwise",
+            lambda _, block, part: f"block{block + 2}_sepconv{part // 2 + 1}.depthwise",
+        ),
+        (
+            "stages.#.#.branch.#.pointwise",
+            lambda _, block, part: f"block{block + 2}_sepconv{part // 2 + 1}.pointwise",
+        ),
+        ("stages.#.#.branch.#.norm", lambda _, block, part: f"block{block + 2}_sepconv{part // 2 + 1}_bn"),
+        ("stages.#.#.shortcut.conv", lambda _, block: f"conv2d_{_PROJECTIONS[block]}"),
+        ("stages.#.#.shortcut.norm", lambda _, block: f"batch_normalization_{_PROJECTIONS[block]}"),
+        ("last.#.depthwise", lambda part: f"block14_sepconv{part // 2 + 1}.depthwise"),
+        ("last.#.pointwise", lambda part: f"block14_sepconv{part // 2 + 1}.pointwise"),
+        ("last.#.norm", lambda part: f"block14_sepconv{part // 2 + 1}_bn"),
+        ("head", "predictions"),
+    ),
+    through=True,
+    differs=wide_epsilon,
+)
+
+KERAS = (VGG, DENSENET, RESNET, MOBILENET_V2, EFFICIENTNET, MOBILENET, XCEPTION)

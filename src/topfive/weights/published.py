@@ -21,6 +21,7 @@ from topfive.weights.repository import Repository, check_digest
 
 TORCHVISION, TIMM = "torchvision", "timm"
 _TODO = "Give a file, or hub:OWNER/NAME"
+_FED_OTHERWISE = ("googlenet-", "inception_v3_google-")  # torchvision's network takes ImageNet's statistics off again
 _NAMED_BY_HASH = re.compile(r".+-([0-9a-f]{8})\.pth")
 
 
@@ -110,16 +111,11 @@ def _file(weights: Any) -> File:
     crop = size / resized
     while math.floor(size / crop) < resized:  # rounding must not lose a pixel
         crop = math.nextafter(crop, 0)
-    return File(
-        weights.url,
-        Preprocess(
-            size=size,
-            crop=crop,
-            interpolation=presets.interpolation.value,
-            mean=tuple(presets.mean),
-            std=tuple(presets.std),
-        ),
-    )
+    mean, std = tuple(presets.mean), tuple(presets.std)
+    if weights.url.rsplit("/", 1)[-1].startswith(_FED_OTHERWISE):
+        mean = std = (0.5,) * 3
+    preprocess = Preprocess(size=size, crop=crop, interpolation=presets.interpolation.value, mean=mean, std=std)
+    return File(weights.url, preprocess)
 
 
 def unknown(model: str, library: str) -> RefusedError:

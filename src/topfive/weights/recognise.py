@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from topfive.weights.cadene import CADENE
 from topfive.weights.families import LAYOUTS
 from topfive.weights.keras_layouts import KERAS
 from topfive.weights.layout import Layout
 
 OWN = "topfive"
-KNOWN = (*LAYOUTS, *KERAS)
+KNOWN = (*LAYOUTS, *CADENE, *KERAS)
 _OWN_MARKS = ("stem.conv.weight", "stages.0.0.conv.weight", "trunk.conv1.weight", "trunk.c1.weight")
 
 
