@@ -187,7 +187,7 @@ def test_a_signal_from_outside(photographs, tmp_path, number, code):
     process.send_signal(number)
     err = process.stderr.read()
     process.stderr.close()
-    assert process.wait() == code
+    assert process.wait() == code, err
     step = int(re.search(r"at step (\d+), all saved", error_line(err))[1])
     (newest,) = (out / "checkpoints").iterdir()
     assert newest.name.startswith(f"step-{step:08d}-")

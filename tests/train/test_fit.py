@@ -150,7 +150,7 @@ def test_stopped_at_any_step_and_resumed_is_bit_identical(tmp_path, whole, step)
 def test_stopped_again_and_again_is_bit_identical(tmp_path, whole, name, channels_last):
     recipe = recipe_from({**COMMON, **RECIPES[name]})
     reference = whole(recipe, channels_last=channels_last)
-    for step in (1, 4, STEPS, STEPS + 1, LAST):
+    for step in (1, STEPS, STEPS + 2):
         stop_at(step, tmp_path, recipe, channels_last=channels_last)
     go(tmp_path, recipe, channels_last=channels_last)
     assert same(tmp_path, reference), different(tmp_path, reference)
