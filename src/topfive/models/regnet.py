@@ -8,7 +8,6 @@ squeeze and excitation after the 3x3, to a quarter of what the block is given.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple, cast
@@ -51,9 +50,9 @@ def widths(initial: int, slope: float, multiplier: float, depth: int) -> list[in
 
 
 def stages(initial: int, slope: float, multiplier: float, depth: int, group_width: int) -> list[tuple[int, int]]:
-    """(width, depth) of each stage; the width becomes a multiple of the group's, which is never wider than the stage.
+    """(width, depth) of each stage: blocks of one width are a stage, whose width becomes a multiple of the group's.
 
-    The group width is one for all stages, cut to the width of the first.
+    A stage narrower than a group is one group.
     """
     drawn = [(width, len(list(blocks))) for width, blocks in groupby(widths(initial, slope, multiplier, depth))]
     fitted = []
@@ -150,4 +149,4 @@ def _variant(row: Row) -> ModelSpec:
     )
 
 
-VARIANTS: Sequence[ModelSpec] = tuple(_variant(row) for row in REGNETY)
+VARIANTS = tuple(_variant(row) for row in REGNETY)
