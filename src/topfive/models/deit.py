@@ -1,7 +1,7 @@
 """DeiT: the small vision transformer, trained on ImageNet alone.  Touvron et al. 2020, arXiv:2012.12877.
 
-Images are [N, C, H, W], tokens [N, T, D].  Table 1 has narrower transformers than ViT's, with 64 channels a head as there; ViT-S/16 is its
-DeiT-S.  The paper trains without dropout and with stochastic depth.
+Images are [N, C, H, W], tokens [N, T, D].  Table 1 has narrower transformers than ViT's, with 64 channels a head as
+there; ViT-S/16 is its DeiT-S.  The paper trains without dropout and with stochastic depth.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Vision Transformer: an image as a sentence of patches.  Dosovitskiy et al. 2020, arXiv:2010.11929.
 
-Images are [N, C, H, W], tokens [N, T, D].  Sec. 3.1: each patch of 16 x 16 pixels becomes a token by one linear map; a learned class token
-goes before them and learned positions are added; blocks of attention and of a perceptron follow, each normalised
-before and added to what came in; the class token is the embedding.  At another size than 224 the positions are
-interpolated (sec. 3.2).
+Images are [N, C, H, W], tokens [N, T, D].  Sec. 3.1: each patch of 16 x 16 pixels becomes a token by one linear map; a
+learned class token goes before them and learned positions are added; blocks of attention and of a perceptron follow,
+each normalised before and added to what came in; the class token is the embedding.  At another size than 224 the
+positions are interpolated (sec. 3.2).
 """
 
 from __future__ import annotations
