@@ -104,3 +104,9 @@ def test_a_new_head_renews_the_sides() -> None:
     images = torch.zeros(1, 3, 64, 64, device="meta")
     assert [logits.shape for logits in (model(images), *model.auxiliary(images))] == [(1, 7)] * 3
     assert all(parameter.is_meta for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("size", [32, 48, 63, 65, 100])
+def test_the_ways_of_a_striding_module_end_at_one_size(size: int) -> None:
+    with torch.device("meta"):
+        assert create_model("bninception")(torch.zeros(1, 3, size, size)).shape == (1, 1000)

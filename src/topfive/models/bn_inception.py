@@ -14,7 +14,7 @@ from torch import nn
 
 from topfive.models.googlenet import Branches, Inception, Layer, stem, tower
 from topfive.nn.conv import ConvNorm, Kernel
-from topfive.nn.pool import covering
+from topfive.nn.pool import SameMaxPool2d
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -89,13 +89,13 @@ def module(layer: Layer, in_channels: int, row: Widths) -> nn.Module:
 
 
 def striding_module(layer: Layer, in_channels: int, row: Widths) -> nn.Module:
-    """The ways of a row that halves the size."""
+    """The ways of a row that halves the size; the pooling is Caffe's, and on odd maps as large as the others."""
     double = tower(layer, in_channels, (row.reduce_double, 1), (row.doubles, 3))
     return Branches(
         (
             tower(layer, in_channels, (row.reduce3, 1)).append(layer(row.reduce3, row.threes, 3, 2)),
             double.append(layer(row.doubles, row.doubles, 3, 2)),
-            covering(),
+            SameMaxPool2d(3, 2),
         )
     )
 
