@@ -41,7 +41,9 @@ def train(
     scale: Annotated[str | None, Option(help="Range of random crops, e.g. 0.35,1.")] = None,
     hflip: Annotated[float | None, Option(help="Probability of mirroring.")] = None,
     img_size: Annotated[int | None, Option(help="Pixels a side that the network sees.")] = None,
-    weights: Annotated[str | None, Option(help="Start from these: imagenet, or a file.")] = None,
+    weights: Annotated[
+        str | None, Option(help="Start from these: imagenet, torchvision, timm, hub:OWNER/NAME or a file.")
+    ] = None,
     seed: Annotated[int | None, Option(help="Decides every random draw.")] = None,
     data_root: Annotated[Path | None, Option(help="Where named data sets lie.")] = None,
     split_seed: Annotated[int, Option(help="Decides which images are held out, where the data do not say.")] = 0,
@@ -66,8 +68,9 @@ def train(
 ) -> None:
     """Train a classifier on a folder, a CSV file or a named data set.
 
-    The run folder gets the shipped file model.onnx, the weights, the report and all that was decided. A run that was
-    stopped or killed continues bit by bit with --resume.
+    The run folder gets the shipped file, the weights, the report and the recipe.
+
+    A run that was stopped or killed goes on with --resume, to the same bits.
     """
     need("torch", "train")
     import torch

@@ -177,5 +177,8 @@ def contents_of(report: Report, work: Work, splits: Splits, measured: ImageDatas
         ),
         recipe=config["recipe"],
         environment={**config["environment"], **config["placement"]},
-        notes=splits.notes,
+        notes=(
+            *splits.notes,
+            *(f"resumed at step {r['step']}: {', '.join(r['differs'])}" for r in config.get("resumed", ())),
+        ),
     )
