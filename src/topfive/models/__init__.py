@@ -86,8 +86,8 @@ TIMELINE: tuple[ModuleType, ...] = (
     efficientnet_lite,
     regnet,
     vit,
-    efficientnet_v2,
     deit,
+    efficientnet_v2,
     convnext,
 )
 
