@@ -20,7 +20,7 @@ from parity.transplant import distance, unsettle
 from topfive.models import create_model
 from topfive.models.nasnet import NASNET_A, NASNet, plan_of_the_large
 from topfive.models.pnasnet import CELL
-from topfive.nn.cell import CENTRED, SAME, Cell, Maps
+from topfive.nn.cell import Cell, Maps
 from topfive.nn.classifier import Classifier
 from topfive.weights import load_weights
 from topfive.weights.cells import PNASNET
@@ -117,9 +117,9 @@ def test_a_sabotaged_network_is_seen(small_oracle: nn.Module, sabotage: Callable
 
 
 PNASNET_CELLS: dict[str, tuple[Callable[[], nn.Module], Maps, int]] = {
-    "normal": (lambda: timm_pnasnet.Cell(10, 6, 15, 6), Maps(10, 2), 1),
-    "reduction": (lambda: timm_pnasnet.Cell(10, 6, 15, 6, is_reduction=True), Maps(10, 2), 2),
-    "after a reduction": (lambda: timm_pnasnet.Cell(10, 6, 15, 6, match_prev_layer_dims=True), Maps(10, 1), 1),
+    "normal": (lambda: timm_pnasnet.Cell(10, 6, 15, 6, "same"), Maps(10, 2), 1),
+    "reduction": (lambda: timm_pnasnet.Cell(10, 6, 15, 6, "same", is_reduction=True), Maps(10, 2), 2),
+    "after a reduction": (lambda: timm_pnasnet.Cell(10, 6, 15, 6, "same", match_prev_layer_dims=True), Maps(10, 1), 1),
 }
 
 
@@ -131,7 +131,7 @@ def test_cells_of_pnasnet_equal_timms(kind: str, size: int) -> None:
     left = torch.randn(3, 10, *[size * 2 // previous.reduction] * 2, dtype=torch.float64)
     right = torch.randn(3, 15, size, size, dtype=torch.float64)
     theirs = unsettled_cell(make(), left, right)
-    ours = Cell(CELL, previous, Maps(15, 2), 6, stride, CENTRED).double().eval()
+    ours = Cell(CELL, previous, Maps(15, 2), 6, stride).double().eval()
     fill(ours, theirs)
     with torch.no_grad():
         expected, given = theirs(left, right), ours(left, right)
@@ -143,8 +143,8 @@ def test_the_first_cell_of_pnasnet_equals_timms() -> None:
     """Its state 0 is the stem as it is, not squeezed."""
     torch.manual_seed(0)
     images = torch.randn(3, 10, 13, 13, dtype=torch.float64)
-    theirs = unsettled_cell(timm_pnasnet.CellStem0(10, 6, 10, 6), images)
-    ours = Cell(CELL, None, Maps(10, 2), 6, 2, CENTRED).double().eval()
+    theirs = unsettled_cell(timm_pnasnet.CellStem0(10, 6, 10, 6, "same"), images)
+    ours = Cell(CELL, None, Maps(10, 2), 6, 2).double().eval()
     fill(ours, theirs)
     with torch.no_grad():
         expected, given = theirs(images), ours(images, images)
@@ -153,10 +153,10 @@ def test_the_first_cell_of_pnasnet_equals_timms() -> None:
 
 def test_another_padding_of_a_cell_is_seen() -> None:
     torch.manual_seed(0)
-    make, previous, stride = PNASNET_CELLS["reduction"]
+    _, previous, stride = PNASNET_CELLS["reduction"]
     left, right = torch.randn(3, 10, 12, 12).double(), torch.randn(3, 15, 12, 12).double()
-    theirs = unsettled_cell(make(), left, right)
-    ours = Cell(CELL, previous, Maps(15, 2), 6, stride, SAME).double().eval()
+    theirs = unsettled_cell(timm_pnasnet.Cell(10, 6, 15, 6, is_reduction=True), left, right)  # symmetric
+    ours = Cell(CELL, previous, Maps(15, 2), 6, stride).double().eval()
     fill(ours, theirs)
     with torch.no_grad():
         expected, given = theirs(left, right), ours(left, right)

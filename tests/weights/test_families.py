@@ -117,7 +117,6 @@ def of_timm(name: str) -> Make | None:
         "tf_mobilenet_v1": "mobilenetv1_100",
         "nasnet_a_large": "nasnetalarge",
         "pnasnet5_large": "pnasnet5large",
-        "tf_pnasnet5_large": "pnasnet5large",
         **{
             f"{form}efficientnet_v2_{size}": f"{form}efficientnetv2_{size}" for form in ("", "tf_") for size in "sml"
         },

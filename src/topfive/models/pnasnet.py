@@ -1,18 +1,14 @@
 """PNASNet: one cell, found by growing cells from simple ones.  Liu et al. 2017, arXiv:1712.00559.
 
 Activations are [N, C, H, W].  Fig. 1 right is the cell, with stride 1 or 2; the network is NASNet's but that a cell
-with stride 2 takes the place of the first of a stage.  Plain names pad as timm's does; `tf_` names as the authors'
-TensorFlow does, SAME.
+with stride 2 takes the place of the first of a stage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 
 from topfive.models.nasnet import NASNet, Step, preprocess, stem_cells
-from topfive.nn.cell import CENTRED, SAME
 from topfive.nn.genotype import Edge, Genotype, Node, Wiring
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -56,14 +52,12 @@ def _variant(
     *,
     size: int = 224,
     drop_rate: float = 0.0,
-) -> Iterator[ModelSpec]:
-    """The plain form and the `tf_` form."""
-    build = partial(NASNet, plan(PNASNET_5, cells, filters), stem_channels=stem_channels, drop_rate=drop_rate)
-    plain = ModelSpec(
+) -> ModelSpec:
+    return ModelSpec(
         name=name,
         family="PNASNet",
         paper=PAPER,
-        build=partial(build, parts=CENTRED),
+        build=partial(NASNet, plan(PNASNET_5, cells, filters), stem_channels=stem_channels, drop_rate=drop_rate),
         preprocess=preprocess(size),
         facts=Facts(
             params,
@@ -75,15 +69,11 @@ def _variant(
             ),
         ),
         fact=name,
-        departs="padding is symmetric, as timm's; the authors' is the tf_ form; the auxiliary head is not counted",
-    )
-    yield plain
-    yield replace(
-        plain, name=f"tf_{name}", build=partial(build, parts=SAME), departs="the auxiliary head is not counted"
+        departs="the auxiliary head is not counted",
     )
 
 
 VARIANTS = (
-    *_variant("pnasnet5_mobile", 3, 54, 32, 5_064_487, 587_293_200, (0.258, 0.081)),
-    *_variant("pnasnet5_large", 4, 216, 96, 86_057_668, 24_937_395_792, (0.171, 0.038), size=331, drop_rate=0.4),
+    _variant("pnasnet5_mobile", 3, 54, 32, 5_064_487, 587_293_200, (0.258, 0.081)),
+    _variant("pnasnet5_large", 4, 216, 96, 86_057_668, 24_937_395_792, (0.171, 0.038), size=331, drop_rate=0.4),
 )

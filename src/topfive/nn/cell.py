@@ -42,17 +42,6 @@ norm = partial(nn.BatchNorm2d, eps=1e-3)
 SAME = Parts(ConvNorm(nn.ReLU, norm, same), same_max, same_average)
 
 
-def centred_max(kernel: int, stride: int) -> nn.Module:
-    return nn.MaxPool2d(kernel, stride, kernel // 2)
-
-
-def centred_average(kernel: int, stride: int) -> nn.Module:
-    return nn.AvgPool2d(kernel, stride, kernel // 2, count_include_pad=False)
-
-
-CENTRED = Parts(ConvNorm(nn.ReLU, norm), centred_max, centred_average)
-
-
 def squeeze(in_channels: int, out_channels: int, stride: int, parts: Parts) -> nn.Sequential:
     """ReLU, 1x1, normalisation."""
     layer = parts.layer.linear(in_channels, out_channels, 1, stride)
