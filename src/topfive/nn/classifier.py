@@ -44,7 +44,7 @@ class Classifier(nn.Module):
         return []
 
     def progress(self, done: float) -> None:
-        """Told by a training the share of it that is over, 0 to 1, for what a paper schedules; most schedule nothing."""
+        """Told by a training which share of it is over, 0 to 1, for what a paper schedules; most schedule nothing."""
 
     def initialise(self, module: nn.Module) -> None:
         """Set the starting weights of one module as the paper does; by default torch's own stay."""
