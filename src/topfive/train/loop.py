@@ -71,6 +71,7 @@ def train(state: State, work: Work, stop: Stop) -> None:
             group["lr"] = rate
 
         state.model.train()
+        state.model.progress(state.step / work.total)  # drop-path that grows
         with precision(work):
             loss = work.loss(state.model(images.to(memory_format=work.placement.memory_format)), labels)
         value = loss.item()
