@@ -19,6 +19,7 @@ from topfive.train.checkpoint import Checkpoint
 from topfive.train.finish import Report, finish
 from topfive.train.loop import Watch, Work, train
 from topfive.train.loss import Loss, make_loss
+from topfive.train.norms import keep_pace
 from topfive.train.optimizer import make_optimizer
 from topfive.train.placement import Placement, available_cores, choose_placement
 from topfive.train.plan import build, check_same, configuration, continued, preprocess_for, rehearse
@@ -92,6 +93,7 @@ def fit(
         write_split(run.folder / SPLIT, splits)
 
     placement.apply(model.to(device))
+    keep_pace(model, recipe.epochs * batches.steps)
     state = _state(model, recipe, device)
     if checkpoint is not None:
         state.restore(checkpoint)
