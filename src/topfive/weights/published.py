@@ -12,7 +12,6 @@ import torch
 
 from topfive.data.places import data_folder
 from topfive.errors import RefusedError, ResourceError, need
-from topfive.labels import imagenet
 from topfive.preprocess import Preprocess
 from topfive.weights import download, repository
 from topfive.weights.counterparts import TAGS, in_timm, in_torchvision
@@ -22,15 +21,17 @@ from topfive.weights.repository import Repository, check_digest
 TORCHVISION, TIMM = "torchvision", "timm"
 _TODO = "Give a file, or hub:OWNER/NAME"
 _FED_OTHERWISE = ("googlenet-", "inception_v3_google-")  # torchvision's network takes ImageNet's statistics off again
-_NAMED_BY_HASH = re.compile(r".+-([0-9a-f]{8})\.pth")
+_NAMED_BY_HASH = re.compile(r".+-([0-9a-f]{8,64})\.pth")
 
 
 @dataclass(frozen=True)
 class File:
-    """`digest` is the beginning of its sha256, which torchvision writes into the name of a file: eight hex digits."""
+    """`digest` is the beginning of its sha256, as torchvision writes it into the name of a file: eight hex digits, or a
+    few more.
+    """
 
     url: str
-    preprocess: Preprocess | None
+    preprocess: Preprocess
 
     @property
     def name(self) -> str:
@@ -104,8 +105,6 @@ def _published() -> dict[str, File]:
 
 
 def _file(weights: Any) -> File:
-    if len(weights.meta["categories"]) != len(imagenet()):
-        return File(weights.url, None)
     presets = weights.transforms()
     size, resized = presets.crop_size[0], presets.resize_size[0]
     crop = size / resized
