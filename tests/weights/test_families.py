@@ -47,9 +47,9 @@ OWN_ONLY = {
     "polynet",
 }
 
-OWN_ONLY |= {  # no other library names its tensors as torchvision and timm do
-    name for name in list_models() if name.startswith("shufflenet_v1") or "mobilenet_v1_0" in name or "asnet_a_mobile" in name or "asnet5_mobile" in name
-}
+_ELSEWHERE = ("shufflenet_v1", "mobilenet_v1_0", "nasnet_a_mobile", "pnasnet5_mobile")
+# No other library names its tensors as torchvision and timm do.
+OWN_ONLY |= {name for name in list_models() if any(part in name for part in _ELSEWHERE)}
 
 Make = Callable[[], nn.Module]
 
@@ -117,9 +117,7 @@ def of_timm(name: str) -> Make | None:
         "tf_mobilenet_v1": "mobilenetv1_100",
         "nasnet_a_large": "nasnetalarge",
         "pnasnet5_large": "pnasnet5large",
-        **{
-            f"{form}efficientnet_v2_{size}": f"{form}efficientnetv2_{size}" for form in ("", "tf_") for size in "sml"
-        },
+        **{f"{form}efficientnet_v2_{size}": f"{form}efficientnetv2_{size}" for form in ("", "tf_") for size in "sml"},
         "mnasnet_a1": "semnasnet_100",
         "mnasnet_b1": "mnasnet_100",
         **{
