@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -56,14 +57,19 @@ def write_state_dict(model: Classifier, architecture: str, library: str, path: s
 
 
 def state_dict(model: Classifier, architecture: str, library: str) -> dict[str, Tensor]:
-    """The tensors of `model` by the names, and in the shapes, of torchvision or timm."""
+    """The tensors of `model` by the names, and in the shapes, of torchvision or timm.
+
+    As torch's own state dicts do, it carries the version of the format, which safetensors cannot keep.
+    """
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     layout = layout_of(model, library) if LIBRARIES[library](architecture) is not None else None
     if layout is None:
         raise unknown(architecture, library)
     names = layout.names(state)
     assert names is not None
-    return {names[name]: layout.shaped(name, tensor) for name, tensor in state.items()}
+    found = OrderedDict((names[name], layout.shaped(name, tensor)) for name, tensor in state.items())
+    found._metadata = {"": {"version": 2}}  # type: ignore[attr-defined]  # torchvision's MNASNet insists on one
+    return found
 
 
 def layout_of(model: Classifier, library: str) -> Layout | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from topfive.weights.layout import Layout
+from topfive.weights.layout import Layout, of_stages
 
 _FUSED = 3  # stages
 
@@ -39,6 +39,7 @@ def _torchvision(stages: int) -> Layout:
             ("last.norm", f"features.{stages + 1}.1"),
             ("head", "classifier.1"),
         ),
+        differs=of_stages(stages),
     )
 
 

@@ -72,6 +72,11 @@ class Layout:
         return None
 
 
+def of_stages(count: int) -> Callable[[nn.Module], str]:
+    """`differs` where the rules for one size name the tensors of the others too."""
+    return lambda model: "" if len(list(model.get_submodule("stages").children())) == count else "choose another size"
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """A sort key by which `layer.2` stands before `layer.10`."""
     return [(int(part), "") if part.isdecimal() and part.isascii() else (-1, part) for part in name.split(".")]

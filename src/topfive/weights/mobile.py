@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from torch import nn
-
-from topfive.weights.layout import Layout
+from topfive.weights.layout import Layout, of_stages
 
 MOBILENET_TIMM = Layout(
     "timm",
@@ -70,11 +68,6 @@ MNASNET_TORCHVISION = Layout(
 )
 
 
-def _of_blocks(count: int) -> Callable[[nn.Module], str]:
-    """The rules for one size name the tensors of the other too."""
-    return lambda model: "" if len(list(model.get_submodule("stages").children())) == count else "choose the other size"
-
-
 def _mobilenet_v3_torchvision(family: str, blocks: int, squeezed: Collection[int]) -> Layout:
     """Their block is a sequence, numbered through: without its first or its third part the others move up."""
 
@@ -105,7 +98,7 @@ def _mobilenet_v3_torchvision(family: str, blocks: int, squeezed: Collection[int
             ("hidden.linear", "classifier.0"),
             ("head", "classifier.3"),
         ),
-        differs=_of_blocks(blocks),
+        differs=of_stages(blocks),
     )
 
 
@@ -149,7 +142,7 @@ def _mobilenet_v3_timm(family: str, depths: Sequence[int]) -> Layout:
             ("head", "classifier"),
         ),
         maps={"hidden.linear.weight": (1, 1)},
-        differs=_of_blocks(len(places)),
+        differs=of_stages(len(places)),
     )
 
 
