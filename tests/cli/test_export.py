@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import torch
+import torchvision
 
 from faults.artifacts import FAULTS, png
 from topfive.artifact import Card, parameters, read
@@ -119,3 +120,54 @@ def test_wrong_input_is_one_line(tmp_path, model, monkeypatch, capsys, arguments
     assert says in error
     assert error.count("\n") == 1
     assert not (tmp_path / "m.onnx").exists()
+
+
+def test_to_another_library_and_back(folder, tmp_path_factory, capsys):
+    out = tmp_path_factory.mktemp("out")
+    model = create_model("squeezenet1_1")
+    torch.save(model.state_dict(), out / "weights.pt")
+    arguments = (out / "weights.pt", "--model", "squeezenet1_1", "--to", "torchvision")
+    line = exported(capsys, *arguments, "--out", out / "a.safetensors")
+    assert (line["library"], line["name"], line["bytes"]) == (
+        "torchvision",
+        "squeezenet1_1",
+        (out / "a.safetensors").stat().st_size,
+    )
+    exported(capsys, "--weights", out / "a.safetensors", "--model", "squeezenet1_1", "--to", "torchvision",
+             "--out", out / "b.pth")  # fmt: skip
+    theirs = torchvision.models.squeezenet1_1(weights=None)
+    theirs.load_state_dict(torch.load(out / "b.pth", weights_only=True))
+    assert torch.equal(theirs.classifier[1].weight.flatten(), model.head.weight.flatten())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--to", "timm", "--out", "a.pth"], 4, "no network that computes as lenet5 does"),
+        (["--to", "keras", "--out", "a.h5"], 2, "torchvision or timm"),
+        (["--weights", "timm", "--out", "a.onnx"], 2, "one source"),
+    ],
+)
+def test_what_no_library_has_is_one_line(folder, capsys, monkeypatch, arguments, code, says):
+    monkeypatch.chdir(folder)
+    before = sorted(os.listdir())
+    assert run(["export", str(folder), *arguments]) == code
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert sorted(os.listdir()) == before
+
+
+def test_published_weights_that_cannot_be_had(tmp_path, monkeypatch, capsys):
+    from topfive.weights import download
+
+    def opened(url):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(download, "opened", opened)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("TOPFIVE_DATA", str(tmp_path))
+    assert run(["export", "--weights", "torchvision", "--model", "resnet18", "--out", str(tmp_path / "a.onnx")]) == 5
+    error = capsys.readouterr().err
+    assert "Download https://download.pytorch.org/models/resnet18-f37072fd.pth into" in error
+    assert error.count("\n") == 1

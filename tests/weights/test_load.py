@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 import torchvision
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
@@ -25,6 +26,7 @@ from topfive.labels import imagenet
 from topfive.models import create_model, spec
 from topfive.nn.classifier import Classifier
 from topfive.weights import load_weights, resolve
+from topfive.weights.recognise import recognise
 
 StateDict = dict[str, Tensor]
 TENSOR_COUNT = 10  # of lenet5
@@ -99,6 +101,48 @@ def test_another_number_of_classes_leaves_the_head_alone() -> None:
 def test_another_number_of_classes_in_codes_too() -> None:
     model = create_model("lenet5_original", num_classes=12)
     assert load_weights(model, create_model("lenet5_original").state_dict()).fresh == ("head.codes",)
+
+
+@pytest.mark.parametrize("classes", [1000, 7])
+@pytest.mark.parametrize(
+    ("name", "theirs", "fresh"),
+    [
+        ("resnet18", lambda: timm.create_model("resnet18", pretrained=False, num_classes=0), ("head.",)),
+        ("resnet18", lambda: create_model("resnet18"), ("head.",)),
+        ("alexnet", lambda: torchvision.models.alexnet(weights=None), ("head.", "hidden.")),
+    ],
+)
+def test_a_backbone_leaves_the_head_fresh_and_says_so(
+    name: str, theirs: Callable[[], torch.nn.Module], fresh: tuple[str, ...], classes: int
+) -> None:
+    state = {k: v for k, v in theirs().state_dict().items() if not k.startswith(("fc.", "head.", "classifier."))}
+    model = create_model(name, num_classes=classes)
+    before = copied(model)
+    loaded = load_weights(model, state)
+    expected = tuple(key for key in before if key.startswith(fresh))
+    assert sorted(loaded.fresh) == sorted(expected)
+    assert "fresh, absent there: head.weight" in loaded.summary()
+    names = recognise(before, state).names
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[key] if key in expected else state[names[key]]), key
+
+
+def test_half_a_head_is_no_backbone(resnet18: StateDict) -> None:
+    state = {name: tensor for name, tensor in resnet18.items() if name != "fc.bias"}
+    assert "`fc.bias`: it is missing" in refusal(create_model("resnet18"), state)
+
+
+def test_side_classifiers_may_be_absent_and_may_be_more_than_asked_for() -> None:
+    """As torchvision's published GoogLeNet, which has them, and timm's Inception v3, which has none."""
+    with_sides = torchvision.models.inception_v3(weights=None, init_weights=False).state_dict()
+    plain, trained = create_model("inception_v3"), create_model("inception_v3_aux", num_classes=7)
+    assert load_weights(plain, with_sides).fresh == ()
+    loaded = load_weights(trained, with_sides)
+    assert loaded.fresh == ("head.weight", "head.bias", "sides.0.head.weight", "sides.0.head.bias")
+    without = {name: tensor for name, tensor in with_sides.items() if not name.startswith("AuxLogits.")}
+    loaded = load_weights(create_model("inception_v3_aux"), without)
+    assert loaded.fresh
+    assert all(name.startswith("sides.0.") for name in loaded.fresh)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -304,7 +348,7 @@ def victims(resnet18: StateDict) -> dict[str, tuple[StateDict, Classifier, State
 def test_whatever_is_removed_renamed_or_reshaped_is_refused_and_named(
     data: st.DataObject, victims: dict[str, tuple[StateDict, Classifier, StateDict]]
 ) -> None:
-    """Of our own names and of foreign ones; a counter that is only removed is no fault."""
+    """Of our own names and of foreign ones; a counter that is only removed is no fault, and neither is a whole head."""
     sound, model, before = victims[data.draw(st.sampled_from(sorted(victims)))]
     state = dict(sound)
     for change in data.draw(st.lists(st.sampled_from(["remove", "rename", "reshape"]), min_size=1, max_size=6)):
@@ -314,6 +358,7 @@ def test_whatever_is_removed_renamed_or_reshaped_is_refused_and_named(
             state[key + data.draw(st.text(min_size=1, max_size=8))] = tensor
         elif change == "reshape":
             state[key] = tensor[None] if data.draw(st.booleans()) or tensor.ndim == 0 else tensor.flatten()[:-1]
+    assume(not sound.keys() - state.keys() >= {name for name in sound if name.startswith(("head.", "fc."))})
     line = refusal(model, state)
     named = re.search(r"first misfit `(.+?)`: ", line)
     assert named is not None
