@@ -19,7 +19,7 @@ from topfive.errors import RefusedError
 from topfive.models import create_model
 from topfive.nn.classifier import Classifier
 from topfive.preprocess import Preprocess
-from topfive.weights import keras, load_weights
+from topfive.weights import hdf5, hdf5_reader, keras, load_weights
 from topfive.weights.keras_layouts import KERAS
 
 pytest.importorskip("h5py")
@@ -211,7 +211,33 @@ def test_a_fault_is_one_line_and_changes_nothing(name: str, layers: Layers, tmp_
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
 
 
-@settings(max_examples=60)
+CRASHES = """
+import os, signal
+os.kill(os.getpid(), signal.SIGSEGV)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        (CRASHES, "which stopped its reader"),
+        ("raise SystemExit(1)", "which stopped its reader"),
+        ("print('nonsense')", "which stopped its reader"),
+        ("import time; time.sleep(60)", "cannot be read in any time"),
+    ],
+)
+def test_what_becomes_of_the_reader_does_not_become_of_us(
+    program: str, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """HDF5's library crashes on some damaged files, and so it runs in a process of its own."""
+    (tmp_path / "reader.py").write_text(program)
+    monkeypatch.setattr(hdf5_reader, "__file__", str(tmp_path / "reader.py"))
+    monkeypatch.setattr(hdf5, "TIMEOUT", 3.0)
+    with pytest.raises(RefusedError, match=says):
+        keras.tensors_of(Path("a.h5"), numbered({"a": ("dense", {"kernel": np.zeros((2, 2), "f4")})}))
+
+
+@settings(max_examples=40)
 @given(data=st.data())
 def test_damage_anywhere_in_the_structure_is_refused_or_harmless(data: st.DataObject) -> None:
     """Bytes changed outside the arrays: never anything but a refusal, or a file that reads."""

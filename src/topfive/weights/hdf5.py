@@ -1,9 +1,13 @@
-"""An HDF5 file -> its arrays by path.  Nothing outside the file is followed, and nothing is larger than the file."""
+"""An HDF5 file -> its arrays by path, read by a process that may crash."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,19 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topfive.errors import need, shown
-from topfive.weights.files import MAXIMUM_TENSORS, refused
+from topfive.errors import ResourceError, need, shown
+from topfive.weights import hdf5_reader
+from topfive.weights.files import refused
+from topfive.weights.hdf5_reader import TOLD
 
-_DEPTH = 16  # groups inside groups; Keras needs 8
+TIMEOUT = 300.0  # seconds; a damaged file can also make HDF5's library search for ever
 _TODO = "Save the weights again with Keras, without compression"
 
 
 @dataclass(frozen=True)
 class Tree:
-    """`arrays` by path, and the text attributes of groups that Keras writes: `names` and `layers`.
-
-    `names` has the layer's own name for each group that says one; `layers` the paths of layers, in their order.
-    """
+    """`names` has the layer's own name for each group that says one; `layers` the paths of layers, in their order."""
 
     arrays: Mapping[str, NDArray[Any]] = field(repr=False)
     names: Mapping[str, str]
@@ -32,71 +35,21 @@ class Tree:
 
 def read(path: Path, content: bytes) -> Tree:
     """RefusedError where it is damaged, or holds what no file of weights does."""
-    h5py = need("h5py", "keras")
-    arrays: dict[str, NDArray[Any]] = {}
-    names: dict[str, str] = {}
+    need("h5py", "keras")
+    command = [sys.executable, "-P", hdf5_reader.__file__]  # -P: the modules beside it are named as packages are
     try:
-        with h5py.File(io.BytesIO(content), "r") as file:
-            budget = len(content)
-            for where, item in _walk(path, file, h5py):
-                if isinstance(item, h5py.Group):
-                    if isinstance(name := item.attrs.get("name"), str):
-                        names[where] = name
-                    continue
-                budget -= _bytes(path, where, item)
-                if budget < 0:
-                    raise refused(path, "its arrays are larger than the file", _TODO)
-                arrays[where] = np.asarray(item[()])
-            return Tree(arrays, names, _layers(file))
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, OverflowError, AttributeError) as error:
-        raise refused(path, "a damaged HDF5 file, or cut short", _TODO) from error
-
-
-def _walk(path: Path, root: Any, h5py: Any) -> Iterator[tuple[str, Any]]:
-    """Every group and data set below the root; links that leave the file, or lead in a circle, are refused."""
-    waiting, seen = [("", root, 0)], 0
-    while waiting:
-        where, group, depth = waiting.pop()
-        if depth > _DEPTH:
-            raise refused(path, f"groups deeper than {_DEPTH}", _TODO)
-        for name in group:
-            seen += 1
-            if seen > MAXIMUM_TENSORS:
-                raise refused(path, f"more than {MAXIMUM_TENSORS:,} entries", _TODO)
-            below = f"{where}/{name}" if where else name
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise refused(path, f"`{shown(below)}` is a link out of its place", _TODO)
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                waiting.append((below, item, depth + 1))
-            elif not isinstance(item, h5py.Dataset):
-                raise refused(path, f"`{shown(below)}` is neither a group nor an array", _TODO)
-            yield below, item
-
-
-def _bytes(path: Path, where: str, item: Any) -> int:
-    """The bytes of an array, which must all be in the file as they are."""
-    if item.dtype.kind not in "fiu" or item.dtype.subdtype is not None:
-        raise refused(path, f"`{shown(where)}` is no array of numbers", _TODO)
-    if item.is_virtual or item.external:
-        raise refused(path, f"`{shown(where)}` lies in another file", _TODO)
-    properties = item.id.get_create_plist()
-    if properties.get_nfilters():
-        raise refused(path, f"`{shown(where)}` is compressed", _TODO)
-    size = int(item.size) * int(item.dtype.itemsize)
-    if size > item.id.get_storage_size():
-        raise refused(path, f"`{shown(where)}` is larger than what is stored of it", _TODO)
-    return size
-
-
-def _layers(file: Any) -> tuple[str, ...]:
-    """`layer_names` of files in Keras' older form, of which long ones are cut into several attributes."""
-    root, prefix = (file["model_weights"], "model_weights/") if "model_weights" in file else (file, "")
-    found: list[Any] = []
-    if "layer_names" in root.attrs:
-        found = list(root.attrs["layer_names"])
-    for number in range(MAXIMUM_TENSORS):
-        if f"layer_names{number}" not in root.attrs:
-            break
-        found.extend(root.attrs[f"layer_names{number}"])
-    return tuple(prefix + (name.decode("utf-8") if isinstance(name, bytes) else str(name)) for name in found)
+        child = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise refused(path, "a damaged HDF5 file: it cannot be read in any time", _TODO) from error
+    except OSError as error:
+        raise ResourceError("cannot start", sys.executable, error.strerror or str(error)) from error
+    try:
+        with np.load(io.BytesIO(child.stdout), allow_pickle=False) as found:
+            told = json.loads(found[TOLD].tobytes())
+            arrays = {name: found[name] for name in found.files if name != TOLD}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise refused(path, "a damaged HDF5 file, which stopped its reader", _TODO) from error
+    if (why := told.get("why")) is not None:
+        where = f"`{shown(told['where'])}` " if told.get("where") else ""
+        raise refused(path, f"{where}{why}" if why else "a damaged HDF5 file, or cut short", _TODO)
+    return Tree(arrays, told["names"], tuple(told["layers"]))
