@@ -22,7 +22,7 @@ PLAIN = "--scale 1,1 --shift 2 --smoothing 0 --loss cross_entropy"
 NETWORKS = {
     "lenet5": "--epochs 10",
     "googlenet": "--epochs 6 --img-size 32",
-    "bninception": "--epochs 5 --img-size 32",
+    "bninception": "--epochs 3 --img-size 32",
     "resnet20_cifar": "--epochs 8 --img-size 16",
     "densenet_40_12_cifar": "--epochs 5 --img-size 8",
     "mobilenet_v1_025": "--epochs 12 --img-size 32",
