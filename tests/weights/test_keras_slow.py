@@ -117,7 +117,7 @@ def logits(network: Any, images: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("name", CASES)
 def test_answers_are_those_of_keras(name: str, tmp_path: Path) -> None:
     keras.utils.clear_session()
-    side = 71 if name == "tf_xception" else 64
+    side = 160 if "efficientnet" in name else 71 if name == "tf_xception" else 64
     options = {} if "vgg" in name or name == "tf_mobilenet_v1" else {"input_shape": (side, side, 3)}
     network = getattr(keras.applications, CASES[name])(weights=None, **options)
     side = network.input_shape[1]
