@@ -18,7 +18,12 @@ TIMM = (
     *(f"tf_efficientnet_b{number}" for number in range(1, 8)),
     *(f"{form}efficientnet_lite{number}" for form in ("", "tf_") for number in range(1, 5)),
 )
-PYTORCHCV = {"alexnet_lrn": "alexnet", "resnet50_v1": "resnet50", "resnet101_v1": "resnet101"}
+PYTORCHCV = {
+    "alexnet_lrn": "alexnet",
+    "resnet50_v1": "resnet50",
+    "resnet101_v1": "resnet101",
+    "resnet152_v1": "resnet152",
+}
 
 
 def check(name: str, oracle: nn.Module, even: int = 64, odd: int = 65, *, as_defined: bool = False) -> None:
