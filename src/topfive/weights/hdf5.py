@@ -21,7 +21,7 @@ from topfive.weights.files import refused
 from topfive.weights.hdf5_reader import TOLD
 
 TIMEOUT = 300.0  # seconds; a damaged file can also make HDF5's library search for ever
-_TODO = "Save the weights again with Keras, without compression"
+_ADVICE = "Save the weights again with Keras, without compression"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def read(path: Path, content: bytes) -> Tree:
     try:
         child = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT, check=False)
     except subprocess.TimeoutExpired as error:
-        raise refused(path, "a damaged HDF5 file: it cannot be read in any time", _TODO) from error
+        raise refused(path, "a damaged HDF5 file: it cannot be read in any time", _ADVICE) from error
     except OSError as error:
         raise ResourceError("cannot start", sys.executable, error.strerror or str(error)) from error
     try:
@@ -48,8 +48,8 @@ def read(path: Path, content: bytes) -> Tree:
             told = json.loads(found[TOLD].tobytes())
             arrays = {name: found[name] for name in found.files if name != TOLD}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise refused(path, "a damaged HDF5 file, which stopped its reader", _TODO) from error
+        raise refused(path, "a damaged HDF5 file, which stopped its reader", _ADVICE) from error
     if (why := told.get("why")) is not None:
         where = f"`{shown(told['where'])}` " if told.get("where") else ""
-        raise refused(path, f"{where}{why}" if why else "a damaged HDF5 file, or cut short", _TODO)
+        raise refused(path, f"{where}{why}" if why else "a damaged HDF5 file, or cut short", _ADVICE)
     return Tree(arrays, told["names"], tuple(told["layers"]))

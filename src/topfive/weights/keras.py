@@ -26,7 +26,7 @@ from topfive.weights import hdf5
 from topfive.weights.files import refused
 
 INSIDE = "model.weights.h5"  # what a `.keras` archive holds
-_TODO = "Save the weights again with Keras 3: model.save_weights('NAME.weights.h5')"
+_ADVICE = "Save the weights again with Keras 3: model.save_weights('NAME.weights.h5')"
 
 _VARIABLES: dict[
     str, tuple[tuple[str, ...], ...]
@@ -89,7 +89,7 @@ def tensors_of(path: Path, content: bytes) -> dict[str, Tensor]:
     tree = hdf5.read(path, content)
     layers = _older(path, tree) if tree.layers else _numbered(path, tree)
     if not layers:
-        raise refused(path, "an HDF5 file without the layers of a Keras network", _TODO)
+        raise refused(path, "an HDF5 file without the layers of a Keras network", _ADVICE)
     state = {
         f"{layer}.{leaf}": tensor
         for layer, variables in _by_rank(layers).items()
@@ -118,10 +118,10 @@ def _unpacked(path: Path, content: bytes) -> bytes:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entry = archive.getinfo(INSIDE)
             if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > len(content):
-                raise refused(path, "a compressed archive, which Keras does not write", _TODO)
+                raise refused(path, "a compressed archive, which Keras does not write", _ADVICE)
             return archive.read(entry)
     except (zipfile.BadZipFile, KeyError, EOFError, ValueError, OSError, RuntimeError, NotImplementedError) as error:
-        raise refused(path, f"no archive of Keras with {INSIDE} inside, or a damaged one", _TODO) from error
+        raise refused(path, f"no archive of Keras with {INSIDE} inside, or a damaged one", _ADVICE) from error
 
 
 def _numbered(path: Path, tree: hdf5.Tree) -> Named:
@@ -132,7 +132,7 @@ def _numbered(path: Path, tree: hdf5.Tree) -> Named:
         if where.startswith("optimizer/") or any(part in where.split("/") for part in _WITHOUT_WEIGHTS):
             continue
         if not number.isdecimal() or not number.isascii() or not group.endswith("/vars"):
-            raise refused(path, f"`{shown(where)}` is nothing that Keras writes", _TODO)
+            raise refused(path, f"`{shown(where)}` is nothing that Keras writes", _ADVICE)
         groups[group][int(number)] = array
     layers: Named = {}
     for group, variables in groups.items():
@@ -141,7 +141,7 @@ def _numbered(path: Path, tree: hdf5.Tree) -> Named:
         if kind in _WITHOUT_WEIGHTS:
             continue
         if group not in tree.names:
-            raise refused(path, f"it does not say the name of `{shown(group)}`", _TODO)
+            raise refused(path, f"it does not say the name of `{shown(group)}`", _ADVICE)
         if roles is None or set(variables) != set(range(len(roles))):
             why = (
                 f"`{shown(tree.names[group])}` is a {shown(kind)} with {len(variables)} variables, which none here has"
@@ -162,12 +162,12 @@ def _older(path: Path, tree: hdf5.Tree) -> Named:
         if top is None:
             if parts[0] in ("optimizer_weights", "top_level_model_weights"):
                 continue
-            raise refused(path, f"`{shown(where)}` belongs to no layer", _TODO)
+            raise refused(path, f"`{shown(where)}` belongs to no layer", _ADVICE)
         group, variable = "/".join(parts[:-1]), parts[-1]
         if (match := _NAMED.fullmatch(variable)) is not None:
             found[top][group][match[1]] = array
         elif re.fullmatch(r"(mean|variance|count)(:0)?", variable) is None and "seed_generator" not in where:
-            raise refused(path, f"`{shown(where)}` is nothing that a network here has", _TODO)
+            raise refused(path, f"`{shown(where)}` is nothing that a network here has", _ADVICE)
     for top, groups in found.items():
         for group, roles in groups.items():
             name = top if len(groups) == 1 else group.removeprefix(f"{top}/")
@@ -179,7 +179,7 @@ def _add(path: Path, layers: Named, name: str, variables: dict[str, NDArray[Any]
     name = name.replace("/", "_").replace(".", "_")
     name = _RENAMED.get(name, name)
     if name in layers:
-        raise refused(path, f"two layers have the name {shown(name)!r}", _TODO)
+        raise refused(path, f"two layers have the name {shown(name)!r}", _ADVICE)
     layers[name] = variables
 
 

@@ -28,7 +28,7 @@ _CLASSES = re.compile(r"(sides\.\d+\.)?head\.")  # whose first size is the numbe
 _TOPS = ("head.", "hidden.", "sides.")  # what a backbone lacks: the hidden layers only where it lacks the head too
 _COUNTER = "num_batches_tracked"  # batch normalisation's own, absent from artifacts and from old checkpoints
 _ENOUGH = 0.5  # share of common names from which on a source is taken for the same kind of network
-_TODO = "Create the network that they were made for"
+_ADVICE = "Create the network that they were made for"
 _OTHER, _ABSENT = "for another number of classes", "absent there"
 
 
@@ -209,4 +209,4 @@ def _arithmetic(model: nn.Module) -> Iterator[str]:
 
 
 def _misfit(contents: Contents, name: str, why: str) -> RefusedError:
-    return refused(contents.path, f"first misfit `{shown(name)}`: {why}", _TODO)
+    return refused(contents.path, f"first misfit `{shown(name)}`: {why}", _ADVICE)

@@ -19,7 +19,7 @@ from topfive.weights.download import UnreachableError
 from topfive.weights.repository import Repository, check_digest
 
 TORCHVISION, TIMM = "torchvision", "timm"
-_TODO = "Give a file, or hub:OWNER/NAME"
+_ADVICE = "Give a file, or hub:OWNER/NAME"
 _FED_OTHERWISE = ("googlenet-", "inception_v3_google-")  # torchvision's network takes ImageNet's statistics off again
 _NAMED_BY_HASH = re.compile(r".+-([0-9a-f]{8,64})\.pth")
 
@@ -85,7 +85,7 @@ def _of_torchvision(model: str) -> File:
         raise unknown(model, TORCHVISION)
     weights = getattr(need("torchvision", "train").models.get_model_weights(name), "DEFAULT", None)
     if weights is None:
-        raise RefusedError("weights", TORCHVISION, f"it publishes none for {name}", _TODO)
+        raise RefusedError("weights", TORCHVISION, f"it publishes none for {name}", _ADVICE)
     return _file(weights)
 
 
@@ -94,7 +94,7 @@ def _of_timm(model: str) -> Repository:
     if name is None:
         raise unknown(model, TIMM)
     if not TAGS[name]:
-        raise RefusedError("weights", TIMM, f"it publishes none for {name}", _TODO)
+        raise RefusedError("weights", TIMM, f"it publishes none for {name}", _ADVICE)
     return Repository(f"timm/{name}.{TAGS[name]}")
 
 
@@ -122,5 +122,5 @@ def unknown(model: str, library: str) -> RefusedError:
     find = in_torchvision if library == TORCHVISION else in_timm
     kin = (f"tf_{model}", model.removeprefix("tf_"), model.removesuffix("_v1"), model.removesuffix("_paper"))
     near = next((name for name in kin if name != model and find(name) is not None), None)
-    todo = f"Choose --model {near}, or give a file" if near else _TODO
+    todo = f"Choose --model {near}, or give a file" if near else _ADVICE
     return RefusedError("weights", library, f"it has no network that computes as {model} does", todo)
