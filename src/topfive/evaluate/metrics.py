@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from topfive.data import Skipped
 from topfive.errors import DataError
+from topfive.evaluate.reliability import BINS, reliability
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
-BINS = 15
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,8 @@ def negative_log_likelihood(probabilities: Floats, labels: Integers) -> float:
 
 
 def expected_calibration_error(probabilities: Floats, labels: Integers, bins: int = BINS) -> float:
-    """Guo et al. 2017, eq. 3: |accuracy - confidence| weighted over `bins` (15) bins of equal width, (a, b]."""
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == labels
-    index = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    gaps = np.bincount(index, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    """Guo et al. 2017, eq. 3, of the confidence in the first answer; see `Reliability`."""
+    return reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, bins).ece
 
 
 def wilson(successes: int, n: int, z: float = 1.959964) -> Interval:
