@@ -1,0 +1,50 @@
+"""Heat on a picture: a map of numbers made visible without hiding what it lies on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+# Lightness, chroma and hue in degrees, in Oklab (Ottosson 2020), from cold to hot; lightness never falls, so that the
+# colours are in order also for those who see only greys.
+_STOPS = np.array([(0.30, 0.09, 285), (0.48, 0.19, 320), (0.64, 0.21, 375), (0.78, 0.17, 415), (0.93, 0.15, 460)])
+_TO_CONES = np.array(
+    [(1, 0.3963377774, 0.2158037573), (1, -0.1055613458, -0.0638541728), (1, -0.0894841775, -1.291485548)]
+)
+_TO_RGB = np.array(
+    [
+        (4.0767416621, -3.3077115913, 0.2309699292),
+        (-1.2684380046, 2.6097574011, -0.3413193965),
+        (-0.0041960863, -0.7034186147, 1.7076147010),
+    ]
+)
+
+
+def _colours() -> Pixels:
+    """RGB [256, 3] from cold to hot."""
+    at = np.linspace(0, len(_STOPS) - 1, 256)
+    lightness, chroma, hue = (np.interp(at, np.arange(len(_STOPS)), column) for column in _STOPS.T)
+    angle = np.radians(hue)
+    oklab = np.stack([lightness, chroma * np.cos(angle), chroma * np.sin(angle)], 1)
+    linear = ((oklab @ _TO_CONES.T) ** 3 @ _TO_RGB.T).clip(0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    colours: Pixels = np.rint(255 * encoded).astype(np.uint8)
+    return colours
+
+
+COLOURS = _colours()
+
+
+def overlay(pixels: Pixels, heat: NDArray[np.float32]) -> Pixels:
+    """A picture uint8 [H, W, 3], in grey, under its heat [H, W] from 0 to 1 -> uint8 [H, W, 3].
+
+    What is cold stays visible; the greys keep away from black and white, so that the colours show on either.
+    """
+    grey = 40 + 0.7 * (pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    level = np.nan_to_num(heat).clip(0, 1)
+    colour = COLOURS[np.rint(255 * level).astype(np.intp)]
+    opacity = (0.8 * level**0.75)[..., None]
+    blended: Pixels = np.rint(opacity * colour + (1 - opacity) * grey).clip(0, 255).astype(np.uint8)
+    return blended
