@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,7 +65,7 @@ class FileDataset:
     """
 
     root: str
-    paths: tuple[str, ...]
+    paths: Sequence[str]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     short_side: int | None = None

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topfive.data.check import Progress, check_files
-from topfive.data.dataset import FileDataset, Skipped, Splits
+from topfive.data.check import Progress, Thoroughness
+from topfive.data.dataset import Skipped, Splits
 from topfive.data.listing import SHOWN, UNASSIGNED, Listing, some
+from topfive.data.names import Names
 from topfive.data.split import NAMES, TEST, TRAIN, VAL, hold_out, stratified_split
-from topfive.errors import DataError, UsageError, shown
+from topfive.errors import DataError, UsageError, nearest, shown
+
+SHA256_BYTES = 32
+_PASSED_OVER = {
+    "headers": "no image was decoded before training: a damaged one stops the run when it is met",
+    "none": "no image was looked at before training: a damaged one stops the run when it is met",
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Choices:
     allow_empty: bool = False
     follow_links: bool = False
     short_side: int | None = None
+    check: Thoroughness = "all"
 
     def __post_init__(self) -> None:
         for name in ("val_fraction", "test_fraction", "max_bad"):
@@ -35,6 +43,10 @@ class Choices:
                 raise UsageError(
                     "setting", name, f"{getattr(self, name)} is not a fraction", "Give a number from 0 to 1"
                 )
+        if self.check not in (known := get_args(Thoroughness)):
+            raise UsageError(
+                "setting", "check", f"{self.check!r} is not {' or '.join(known)}", nearest(self.check, known)
+            )
         if self.val_fraction + self.test_fraction >= 1:
             raise UsageError(
                 "settings", "val_fraction and test_fraction", "nothing is left to train on", "Make them smaller"
@@ -49,46 +61,68 @@ def assemble(
     Where the source gives no val (or test) it is split off, by seed and fractions; `fixed_val` asks instead for exactly
     that many images of train as val, chosen by the name of the data set and not by the seed.
     """
-    paths, labels, parts, digests = _good(name, listing, choices, progress)
+    good = _good(name, listing, choices, progress)
     notes = list(listing.notes)
-    _judge_counts(name, listing, labels, parts, choices.allow_empty)
-    _fill_parts(name, paths, labels, parts, digests, choices, fixed_val)
-    for label in np.setdiff1d(np.unique(labels), np.unique(labels[parts == TRAIN])):
+    _judge_counts(name, listing, good.labels, good.parts, choices.allow_empty)
+    _fill_parts(name, good, choices, fixed_val)
+    for label in np.setdiff1d(np.unique(good.labels), np.unique(good.labels[good.parts == TRAIN])):
         raise DataError("data set", name, f"class {shown(listing.classes[label])} has no image to train on", "Add some")
-    notes += _few(listing.classes, labels, parts) + _duplicates(paths, labels, parts, digests)
+    notes += _few(listing.classes, good.labels, good.parts)
+    if choices.check == "all":
+        notes += _duplicates(good)
+    else:
+        notes.append(_PASSED_OVER[choices.check])
     train, val, test = (
-        FileDataset(
-            listing.root,
-            tuple(paths[index] for index in np.flatnonzero(parts == part)),
-            labels[parts == part],
+        listing.store.dataset(
+            listing.paths,
+            good.places[good.parts == part],
+            good.labels[good.parts == part],
             listing.classes,
             choices.short_side,
         )
         for part in (TRAIN, VAL, TEST)
     )
-    fingerprint = _fingerprint(listing.classes, paths, labels, parts, digests)
+    fingerprint = _fingerprint(listing.classes, good)
     return Splits(name, train, val, test, fingerprint, tuple(listing.skipped), notes=tuple(notes))
 
 
-def _good(
-    name: str, listing: Listing, choices: Choices, progress: Progress | None
-) -> tuple[list[str], NDArray[np.int64], NDArray[np.int8], list[bytes]]:
-    """Paths, labels, parts and digests of the images that decode; the others join `listing.skipped`."""
-    good, digests = [], []
-    for index, checked in enumerate(check_files(listing.root, listing.paths, progress)):
+@dataclass(frozen=True)
+class _Good:
+    """The images that passed: where each stands in the listing, and what is known of it.
+
+    `contents` [N, 32] uint8 are the sha256 of each, or its size in the first bytes where it was not read.
+    """
+
+    places: NDArray[np.intp]
+    paths: Names
+    labels: NDArray[np.int64]
+    parts: NDArray[np.int8]
+    contents: NDArray[np.uint8]
+
+    def same(self) -> NDArray[np.intp]:
+        """[N], a number that images share whose contents are equal."""
+        _, numbers = np.unique(self.contents.view("S32").ravel(), return_inverse=True)
+        return numbers
+
+
+def _good(name: str, listing: Listing, choices: Choices, progress: Progress | None) -> _Good:
+    """The images that pass the check; the others join `listing.skipped`."""
+    passed = np.zeros(len(listing.paths), np.bool_)
+    contents = np.zeros((len(listing.paths), SHA256_BYTES), np.uint8)
+    for index, checked in enumerate(listing.store.check(listing.paths, choices.check, progress)):
         if checked.reason:
             listing.skipped.append(Skipped(listing.paths[index], checked.reason))
         else:
-            good.append(index)
-            digests.append(checked.sha256)
+            passed[index] = True
+            contents[index, : len(checked.sha256)] = np.frombuffer(checked.sha256, np.uint8)
+    places = np.flatnonzero(passed)
     bad = len(listing.skipped)
-    if bad > choices.max_bad * (bad + len(good)):
+    if bad > choices.max_bad * (bad + len(places)):
         first = _first([f"{shown(each.path)}: {shown(each.reason)}" for each in listing.skipped])
-        why = f"{bad} of {bad + len(good)} files are bad, more than {choices.max_bad:.0%} ({first})"
+        why = f"{bad} of {bad + len(places)} files are bad, more than {choices.max_bad:.0%} ({first})"
         raise DataError("data set", name, why, "Replace or remove them, or allow more with --max-bad")
-    labels = np.array([listing.labels[index] for index in good], np.int64)
-    parts = np.array([listing.parts[index] for index in good], np.int8)
-    return [listing.paths[index] for index in good], labels, parts, digests
+    paths = listing.paths.take(places) if bad else listing.paths
+    return _Good(places, paths, listing.labels[places], listing.parts[places], contents[places])
 
 
 def _judge_counts(
@@ -110,28 +144,22 @@ def _judge_counts(
         raise DataError("data set", name, "fewer than two classes have images", "A classifier needs at least two")
 
 
-def _fill_parts(
-    name: str,
-    paths: list[str],
-    labels: NDArray[np.int64],
-    parts: NDArray[np.int8],
-    digests: list[bytes],
-    choices: Choices,
-    fixed_val: int | None,
-) -> None:
+def _fill_parts(name: str, good: _Good, choices: Choices, fixed_val: int | None) -> None:
     """Give every unassigned image its part, and take what is missing out of train."""
+    labels, parts = good.labels, good.parts
     if UNASSIGNED in parts:
         parts[:] = TRAIN
     val = 0.0 if VAL in parts else choices.val_fraction
     test = 0.0 if TEST in parts else choices.test_fraction
     train = np.flatnonzero(parts == TRAIN)
-    names = [paths[index] for index in train]
+    names = good.paths if len(train) == len(parts) else good.paths.take(train)
     if fixed_val is not None:
         if val > 0:
             parts[train[hold_out(names, labels[train], min(fixed_val, len(train) // 10), name)]] = VAL
         return
-    contents = [digests[index] for index in train]
-    parts[train] = stratified_split(names, labels[train], val, test, choices.seed, contents)
+    if val > 0 or test > 0:
+        same = good.same()[train] if choices.check == "all" else None
+        parts[train] = stratified_split(names, labels[train], val, test, choices.seed, same)
 
 
 def _few(classes: tuple[str, ...], labels: NDArray[np.int64], parts: NDArray[np.int8]) -> list[str]:
@@ -144,21 +172,19 @@ def _few(classes: tuple[str, ...], labels: NDArray[np.int64], parts: NDArray[np.
     return notes
 
 
-def _duplicates(
-    paths: Sequence[str], labels: NDArray[np.int64], parts: NDArray[np.int8], digests: Sequence[bytes]
-) -> list[str]:
+def _duplicates(good: _Good) -> list[str]:
     """Notes on equal files that stand in two parts, or under two classes."""
-    first: dict[bytes, int] = {}
+    same = good.same()
     across: dict[tuple[int, int], list[str]] = {}
     conflicts = []
-    for index in np.argsort(parts, kind="stable"):
-        other = first.setdefault(digests[index], int(index))
-        if other == index:
-            continue
-        pair = f"{shown(paths[other])} = {shown(paths[index])}"
-        if parts[other] != parts[index]:
-            across.setdefault((int(parts[other]), int(parts[index])), []).append(pair)
-        if labels[other] != labels[index]:
+    order = np.argsort(good.parts, kind="stable")
+    _, first, inverse = np.unique(same[order], return_index=True, return_inverse=True)
+    originals = order[first[inverse]]
+    for index, other in zip(order[order != originals], originals[order != originals], strict=True):
+        pair = f"{shown(good.paths[other])} = {shown(good.paths[index])}"
+        if good.parts[other] != good.parts[index]:
+            across.setdefault((int(good.parts[other]), int(good.parts[index])), []).append(pair)
+        if good.labels[other] != good.labels[index]:
             conflicts.append(pair)
     notes = [
         f"{len(pairs)} images of {NAMES[part]} are also in {NAMES[other]}, byte for byte: {_first(pairs)}"
@@ -173,17 +199,10 @@ def _first(pairs: list[str]) -> str:
     return "; ".join(pairs[:SHOWN]) + ("; ..." if len(pairs) > SHOWN else "")
 
 
-def _fingerprint(
-    classes: tuple[str, ...],
-    paths: Sequence[str],
-    labels: NDArray[np.int64],
-    parts: NDArray[np.int8],
-    digests: Sequence[bytes],
-) -> str:
+def _fingerprint(classes: tuple[str, ...], good: _Good) -> str:
     digest = hashlib.sha256("\0".join(classes).encode())
-    for index in sorted(range(len(paths)), key=lambda index: paths[index]):
-        name = NAMES[parts[index]]
-        digest.update(
-            b"\0".join((b"", os.fsencode(paths[index]), name.encode(), b"%d" % labels[index], digests[index]))
-        )
+    for index in sorted(range(len(good.paths)), key=good.paths.__getitem__):
+        name, contents = NAMES[good.parts[index]], good.contents[index].tobytes()
+        path = os.fsencode(good.paths[index])
+        digest.update(b"\0".join((b"", path, name.encode(), b"%d" % good.labels[index], contents)))
     return digest.hexdigest()

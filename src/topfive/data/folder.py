@@ -8,10 +8,15 @@ loops end.
 from __future__ import annotations
 
 import os
+from array import array
 from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
 
 from topfive.data.dataset import Skipped
-from topfive.data.listing import SPLIT_NAMES, UNASSIGNED, Listing, judge_classes, judge_parts, some
+from topfive.data.listing import SPLIT_NAMES, UNASSIGNED, Files, Listing, judge_classes, judge_parts, some
+from topfive.data.names import Names
 from topfive.data.split import NAMES, TRAIN
 from topfive.errors import DataError, shown
 from topfive.images import EXTENSIONS
@@ -43,13 +48,18 @@ def list_folder(folder: str, follow_links: bool = False, allow_empty: bool = Fal
             "data set", folder, "its pictures lie side by side", "Put those of each class in a folder of their own"
         )
     notes = judge_classes(folder, classes)
-    listing = Listing(walk.root, classes, [], [], [])
-    for part, folders in by_part.items():
-        for label, name in enumerate(classes):
-            files = walk.files(folders[name]) if name in folders else []
-            listing.paths += files
-            listing.labels += [label] * len(files)
-            listing.parts += [part] * len(files)
+    labels, parts_of = array("q"), array("b")
+
+    def paths() -> Iterator[str]:
+        for part, folders in by_part.items():
+            for label, name in enumerate(classes):
+                for path in walk.files(folders[name]) if name in folders else []:
+                    labels.append(label)
+                    parts_of.append(part)
+                    yield path
+
+    names = Names(paths())
+    listing = Listing(Files(walk.root), classes, names, np.array(labels, np.int64), np.array(parts_of, np.int8))
     if loose:
         notes.append(f"{len(loose)} pictures lie in no class folder and are not used: {some(loose)}")
     listing.skipped, listing.notes = walk.skipped, [*walk.notes, *notes, *walk.counts()]

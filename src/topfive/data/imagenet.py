@@ -30,5 +30,5 @@ def open_imagenet(data_root: Path | None, choices: Choices, progress: Progress |
         faults = [f"missing: {some(missing)}"] * bool(missing) + [f"not ImageNet's: {some(strange)}"] * bool(strange)
         todo = "A part of ImageNet is opened as a folder, by its path"
         raise DataError("the classes of train are not ImageNet's in", folder, "; ".join(faults), todo)
-    listing.parts = [TEST if part == VAL else part for part in listing.parts]
+    listing.parts[listing.parts == VAL] = TEST
     return assemble("imagenet", listing, choices, progress, fixed_val=HELD_OUT)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from topfive.data.dataset import Skipped
+import numpy as np
+from numpy.typing import NDArray
+
+from topfive.data.check import Checked, Progress, Thoroughness, check_files
+from topfive.data.dataset import FileDataset, ImageDataset, Skipped
+from topfive.data.names import Names
 from topfive.errors import DataError, shown
 
 UNASSIGNED = -1  # the part of an image that the source does not put into train, val or test
@@ -13,15 +19,54 @@ SPLIT_NAMES = {"train": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
 SHOWN = 5  # examples in one message
 
 
-@dataclass
-class Listing:
-    """Image i is `paths[i]` below `root`, of class `classes[labels[i]]`, in part `parts[i]` or UNASSIGNED."""
+class Store(Protocol):
+    """Where the images of a listing lie; `paths` are those of the listing, all of them and in its order."""
+
+    def check(self, paths: Names, thoroughness: Thoroughness, progress: Progress | None) -> Iterator[Checked]:
+        """One answer for each image, in order."""
+        ...
+
+    def dataset(
+        self,
+        paths: Names,
+        chosen: NDArray[np.intp],
+        labels: NDArray[np.int64],
+        classes: tuple[str, ...],
+        short_side: int | None,
+    ) -> ImageDataset:
+        """The images at the places `chosen`, with their `labels`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Files:
+    """A file for each image, below `root`."""
 
     root: str
+
+    def check(self, paths: Names, thoroughness: Thoroughness, progress: Progress | None) -> Iterator[Checked]:
+        return check_files(self.root, paths, progress, thoroughness=thoroughness)
+
+    def dataset(
+        self,
+        paths: Names,
+        chosen: NDArray[np.intp],
+        labels: NDArray[np.int64],
+        classes: tuple[str, ...],
+        short_side: int | None,
+    ) -> ImageDataset:
+        return FileDataset(self.root, paths.take(chosen), labels, classes, short_side)
+
+
+@dataclass
+class Listing:
+    """Image i is `paths[i]` of the store, of class `classes[labels[i]]`, in part `parts[i]` or UNASSIGNED."""
+
+    store: Store
     classes: tuple[str, ...]
-    paths: list[str]
-    labels: list[int]
-    parts: list[int]
+    paths: Names
+    labels: NDArray[np.int64]
+    parts: NDArray[np.int8]
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

@@ -24,13 +24,13 @@ def stratified_split(
     val_fraction: float,
     test_fraction: float,
     seed: int | str,
-    contents: Sequence[bytes] | None = None,
+    contents: Sequence[bytes] | NDArray[np.intp] | None = None,
 ) -> NDArray[np.int8]:
     """[N] of TRAIN, VAL and TEST; a class of n images gives max(1, round(n * fraction)) to a part with a fraction.
 
     Training comes first: a class of one image is all training, one of two gives no validation image where a test
-    image is asked for.  Images of a class with equal `contents` (digests) stay together, so that a split made here
-    never judges on what it trained on; the counts are then only near those above.
+    image is asked for.  Images of a class with equal `contents` (digests, or numbers for them) stay together, so that
+    a split made here never judges on what it trained on; the counts are then only near those above.
     """
     order = _order(names, seed)
     parts = np.full(len(names), TRAIN, np.int8)
@@ -74,10 +74,10 @@ def _order(names: Sequence[str], seed: int | str) -> NDArray[np.uint64]:
     return draws.astype(np.uint64)
 
 
-def _groups(members: NDArray[np.intp], contents: Sequence[bytes] | None) -> list[list[int]]:
+def _groups(members: NDArray[np.intp], contents: Sequence[bytes] | NDArray[np.intp] | None) -> list[list[int]]:
     if contents is None:
         return [[int(member)] for member in members]
-    groups: dict[bytes, list[int]] = {}
+    groups: dict[bytes | int, list[int]] = {}
     for member in members:
         groups.setdefault(contents[member], []).append(int(member))
     return list(groups.values())

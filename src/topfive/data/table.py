@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+import numpy as np
+
 from topfive.data.dataset import Splits
-from topfive.data.listing import SPLIT_NAMES, UNASSIGNED, Listing, judge_classes, judge_parts
+from topfive.data.listing import SPLIT_NAMES, UNASSIGNED, Files, Listing, judge_classes, judge_parts
+from topfive.data.names import Names
 from topfive.data.split import NAMES, TRAIN
 from topfive.errors import DataError, ResourceError, nearest, shown
 
@@ -43,9 +46,9 @@ def list_table(file: str, base: str | None = None, follow_links: bool = False) -
     classes = tuple(sorted(train))
     notes = judge_classes(file, classes)
     index = {label: number for number, label in enumerate(classes)}
-    labels = [index[label] for label, _ in table.rows.values()]
-    parts = [part for _, part in table.rows.values()]
-    return Listing(root, classes, list(table.rows), labels, parts, notes=notes)
+    labels = np.array([index[label] for label, _ in table.rows.values()], np.int64)
+    parts = np.array([part for _, part in table.rows.values()], np.int8)
+    return Listing(Files(root), classes, Names(table.rows), labels, parts, notes=notes)
 
 
 class _Table:
