@@ -26,6 +26,12 @@ def test_names_are_the_list_they_came_from(listed: list[str]) -> None:
         names[len(listed)]
 
 
+@given(st.lists(file_names) | st.lists(st.text("ab/._-Z9", max_size=9)))
+def test_names_sort_as_text_does(listed: list[str]) -> None:
+    assert [listed[place] for place in Names(listed).order()] == sorted(listed)
+    assert (Names(listed) == Names(sorted(listed))) == (listed == sorted(listed))
+
+
 @pytest.mark.parametrize("ends", [[1, 2], [3, 2, 4], [5], [-1, 4], [4, 4, 5]])
 def test_arrays_that_are_no_names_are_refused(ends: list[int]) -> None:
     assert list(Names.stored(np.frombuffer(b"abcd", np.uint8), np.array([4]))) == ["abcd"]

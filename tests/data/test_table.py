@@ -88,4 +88,4 @@ def test_a_table_may_stand_elsewhere_when_the_root_is_given(tmp_path: Path) -> N
     good(tmp_path / "data")
     (tmp_path / "labels.csv").write_text("Path, LABEL ,comment\ncat/000.png,cat,x\ndog/000.png,dog,\n")
     found = list_table(str(tmp_path / "labels.csv"), str(tmp_path / "data"))
-    assert (found.paths, found.classes) == (["cat/000.png", "dog/000.png"], ("cat", "dog"))
+    assert (list(found.paths), found.classes) == (["cat/000.png", "dog/000.png"], ("cat", "dog"))

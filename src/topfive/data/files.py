@@ -201,7 +201,7 @@ def _first(pairs: list[str]) -> str:
 
 def _fingerprint(classes: tuple[str, ...], good: _Good) -> str:
     digest = hashlib.sha256("\0".join(classes).encode())
-    for index in sorted(range(len(good.paths)), key=good.paths.__getitem__):
+    for index in good.paths.order():
         name, contents = NAMES[good.parts[index]], good.contents[index].tobytes()
         path = os.fsencode(good.paths[index])
         digest.update(b"\0".join((b"", path, name.encode(), b"%d" % good.labels[index], contents)))

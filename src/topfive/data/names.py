@@ -58,6 +58,24 @@ class Names(Sequence[str]):
         start = self._ends[place - 1] if place else 0
         return os.fsdecode(self._text[start : self._ends[place]].tobytes())
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Names):
+            return NotImplemented
+        return np.array_equal(self._text, other._text) and np.array_equal(self._ends, other._ends)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def order(self) -> NDArray[np.intp]:
+        """[N], the places of the names in the order of their text."""
+        lengths = np.diff(self._ends, prepend=0)
+        widest = int(lengths.max(initial=1))
+        plain = len(self._text) > 0 and self._text.min() > 0 and self._text.max() < 128  # bytes sort as text does
+        if not plain or widest * len(self) > 4 * len(self._text):  # one very long name must not widen the others
+            return np.array(sorted(range(len(self)), key=self.__getitem__), np.intp)
+        table = np.zeros((len(self), widest), np.uint8)
+        table[np.arange(widest) < lengths[:, None]] = self._text
+        return np.argsort(table.view(f"S{widest}").ravel(), kind="stable")
+
     def take(self, chosen: NDArray[np.intp]) -> Names:
         """The names at these places, in this order."""
         return Names(self[index] for index in chosen)
