@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topfive import artifact, builtin
-from topfive.artifact import Metadata
+from topfive.artifact import Activation, Metadata
 from topfive.engine import Engine, OnnxEngine
 from topfive.errors import RefusedError, UsageError
 from topfive.images import ImageError
@@ -22,6 +22,7 @@ from topfive.preprocess import Pixels, Preprocess
 
 Source = str | os.PathLike[str] | bytes | Pixels  # a path, an encoded image, or pixels uint8 [H, W, 3] or [H, W]
 BATCH_SIZE = 16
+LIKELY = 0.5  # the threshold of a class of several, where the artifact gives none
 _Item = TypeVar("_Item")
 
 
@@ -37,7 +38,7 @@ class Class:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The most probable classes of one image, best first."""
+    """The classes of one image, best first: the most probable, or where it may have several, all likely ones."""
 
     source: Source
     top: tuple[Class, ...]
@@ -52,7 +53,10 @@ class Refusal:
 
 
 class Predictor:
-    """Answers for images, `batch_size` at a time; `threads` decode ahead of the engine."""
+    """Answers for images, `batch_size` at a time; `threads` decode ahead of the engine.
+
+    `thresholds` are one probability a class below which it is not reported; with sigmoid, 0.5 by default.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,8 @@ class Predictor:
         labels: Labels,
         temperature: float = 1.0,
         *,
+        activation: Activation = "softmax",
+        thresholds: tuple[float, ...] = (),
         batch_size: int = BATCH_SIZE,
         threads: int | None = None,
     ):
@@ -70,6 +76,8 @@ class Predictor:
         self.preprocess = preprocess
         self.labels = labels
         self.temperature = temperature
+        self.activation = activation
+        self.thresholds = thresholds or (LIKELY if activation == "sigmoid" else 0.0,) * len(labels)
         self.batch_size = batch_size
         self.threads = _threads(threads)
 
@@ -95,12 +103,17 @@ class Predictor:
             metadata.preprocess,
             metadata.labels,
             metadata.temperature,
+            activation=metadata.activation,
+            thresholds=metadata.thresholds,
             batch_size=batch_size,
             threads=threads,
         )
 
     def predict(self, sources: Iterable[Source], top: int = 5) -> Iterator[Prediction | Refusal]:
-        """One result for each source, in order; a source that is no image is refused and the rest goes on."""
+        """One result for each source, in order; a source that is no image is refused and the rest goes on.
+
+        At most `top` classes are named, but of a predictor of several labels all that reach their thresholds.
+        """
         if top < 1:
             raise UsageError("top", str(top), "it must be 1 or more")
         for source, answer in self.probabilities(sources, self._load):
@@ -170,7 +183,7 @@ class Predictor:
                 for start in range(0, len(pixels), self.batch_size)
             ]
         )
-        answers = softmax(logits, self.temperature)
+        answers = (softmax if self.activation == "softmax" else sigmoid)(logits, self.temperature)
         start = 0
         for item, views in loaded:
             if isinstance(views, ImageError):
@@ -180,8 +193,13 @@ class Predictor:
             start += len(views)
 
     def _best(self, probabilities: NDArray[np.float64], top: int) -> tuple[Class, ...]:
-        best = np.argsort(-probabilities, kind="stable")[:top]
-        return tuple(Class(int(i), self.labels.synset(i), self.labels.names[i], float(probabilities[i])) for i in best)
+        order = np.argsort(-probabilities, kind="stable")
+        best = order if self.activation == "sigmoid" else order[:top]
+        return tuple(
+            Class(int(i), self.labels.synset(i), self.labels.names[i], float(probabilities[i]))
+            for i in best
+            if probabilities[i] >= self.thresholds[i]
+        )
 
 
 def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
@@ -190,6 +208,13 @@ def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[n
     powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     total: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
     return total
+
+
+def sigmoid(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
+    """The probability of each label by itself: 1 / (1 + exp(-logits / temperature))."""
+    halved = np.asarray(logits, np.float64) / (2 * temperature)
+    probabilities: NDArray[np.float64] = (1 + np.tanh(halved)) / 2  # exp would overflow
+    return probabilities
 
 
 def _threads(threads: int | None) -> int:

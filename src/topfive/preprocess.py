@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
@@ -82,25 +83,42 @@ class Preprocess:
         views: Pixels = self.views(picture, 1)[0]
         return views
 
-    def views(self, picture: Picture | Pixels, crops: Literal[1, 10, 144]) -> Pixels:
-        """The crops to average over -> [crops, C, side, side]; of several, the second half mirrors the first.
+    def views(
+        self,
+        picture: Picture | Pixels,
+        crops: Literal[1, 10, 144],
+        short_sides: Sequence[int] = (),
+        mirror: bool = False,
+    ) -> Pixels:
+        """The views to average over -> [N, C, side, side]; the second half of several crops mirrors the first.
 
         10: the four corners and the centre of the scaled image (AlexNet, sec. 4.1).  144: for short sides of 8/7, 9/7,
         10/7 and 11/7 of `size` (256, 288, 320 and 352 for 224), the squares at the start, middle and end of the long
         side; of each the four corners, the centre, and the whole scaled to `size` (GoogLeNet, sec. 7).
+
+        1 and 10 crops are taken at each of `short_sides`, in pixels, () being `resize_side` alone: the squares stay
+        `size` wide and show less of a larger image (VGG, sec. 4.2, and ResNet, sec. 3.4, let the network see all of
+        it).  `mirror` adds the mirror image of a single crop.
         """
+        for short in short_sides:
+            if short < self.size:
+                why = f"smaller than the {self.size} pixels that the network sees"
+                raise UsageError("short side", str(short), why, "Choose larger scales")
         source = _source(picture, self.channels)
+        shorts = short_sides or (self.resize_side,)
         match crops:
             case 1:
-                return self._finished([self._cut(source, *self._centre(source.size))])
+                squares = [self._centre(source.size, short) for short in shorts]
             case 10:
-                squares = self._corners(source.size)
+                squares = [square for short in shorts for square in self._corners(source.size, short)]
+            case 144 if short_sides:
+                raise UsageError("crops", "144", "they have four scales of their own", "Leave the scales out")
             case 144:
                 squares = self._pyramid(source.size)
             case _:
                 raise UsageError("crops", str(crops), "there are 1, 10 or 144", "Choose one of them.")
         views = [self._cut(source, *square) for square in squares]
-        return self._finished(views + [view[:, ::-1] for view in views])
+        return self._finished(views + [view[:, ::-1] for view in views] if mirror or crops > 1 else views)
 
     def normalise(self, batch: Pixels) -> NDArray[np.float32]:
         """[N, C, side, side] -> the same shape: (x / 255 - mean) / std, correctly rounded to float32."""
@@ -114,12 +132,12 @@ class Preprocess:
                 np.take(table, plane, out=target, mode="clip")  # by plane: a contiguous target needs no buffer
         return out
 
-    def _centre(self, original: _Size) -> tuple[_Size, _Square]:
-        scaled = _scaled(original, self.resize_side)
+    def _centre(self, original: _Size, short: int) -> tuple[_Size, _Square]:
+        scaled = _scaled(original, short)
         return scaled, (_half(scaled[0] - self.size), _half(scaled[1] - self.size), self.size)
 
-    def _corners(self, original: _Size) -> list[tuple[_Size, _Square]]:
-        scaled = _scaled(original, self.resize_side)
+    def _corners(self, original: _Size, short: int) -> list[tuple[_Size, _Square]]:
+        scaled = _scaled(original, short)
         return [(scaled, square) for square in _five((0, 0), scaled, self.size)]
 
     def _pyramid(self, original: _Size) -> list[tuple[_Size, _Square]]:

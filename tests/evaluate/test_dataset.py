@@ -5,9 +5,8 @@ import pytest
 
 from faults.artifacts import NAMES, PREPROCESS, png, tiny
 from topfive.data import ArrayDataset, FileDataset
-from topfive.errors import RefusedError
-from topfive.evaluate import check_classes, evaluate
-from topfive.labels import Labels
+from topfive.errors import DataError, RefusedError
+from topfive.evaluate import Views, evaluate, evaluate_labels, measure_labels
 from topfive.predictor import Predictor
 
 COLOURS = ((250, 0, 0), (0, 250, 0), (0, 0, 250))
@@ -36,7 +35,7 @@ def test_an_array_is_measured(predictor):
 
 @pytest.mark.parametrize("crops", [1, 10, 144])
 def test_probabilities_are_averaged_over_crops(predictor, crops):
-    found = evaluate(predictor, array_dataset([0, 1, 2]), crops)
+    found = evaluate(predictor, array_dataset([0, 1, 2]), Views(crops))
     assert found.top1 == 1.0
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-6)
 
@@ -47,7 +46,7 @@ def test_crops_are_views_of_the_preprocessing(predictor):
     image[:, 0, :, :8] = 250
     image[:, 2, :, 8:] = 250
     dataset = ArrayDataset(image, np.array([2]), NAMES, "x")
-    one, ten = (evaluate(predictor, dataset, crops).probabilities[0] for crops in (1, 10))
+    one, ten = (evaluate(predictor, dataset, Views(crops)).probabilities[0] for crops in (1, 10))
     views = PREPROCESS.views(image[0].transpose(1, 2, 0), 10)
     ((_, wanted),) = predictor.probabilities([0], lambda index: views)
     np.testing.assert_allclose(ten, wanted, rtol=1e-6)
@@ -80,24 +79,82 @@ def test_progress_counts_every_image(predictor):
 
 
 def test_other_classes_are_refused_with_the_difference(predictor):
-    with pytest.raises(RefusedError, match="only the model has 'blue'; only the data has 'cyan'"):
+    with pytest.raises(DataError, match="only the model has 'blue'; only the data has 'cyan'"):
         evaluate(predictor, array_dataset([0, 1, 2], ("red", "green", "cyan")))
 
 
-@pytest.mark.parametrize(
-    ("classes", "says"),
-    [
-        (("green", "red"), "class 0 is 'red' in the model and 'green' in the data"),
-        (("red",), "only the model has 'green'"),
-        (("red", "green", "green"), "2 in the model and 3 in the data"),
-        (tuple(map(str, range(20))), "and 15 more"),
-    ],
-)
-def test_class_differences(classes, says):
-    with pytest.raises(RefusedError) as refused:
-        check_classes(Labels(("red", "green")), classes)
-    assert says in str(refused.value)
+def test_classes_in_another_order_are_those_of_the_model(predictor):
+    found = evaluate(predictor, array_dataset([2, 1, 0], ("blue", "green", "red")))
+    assert (found.top1, found.labels.tolist(), found.classes) == (1.0, [0, 1, 2], NAMES)
 
 
-def test_classes_may_be_named_by_synset():
-    check_classes(Labels(("crane", "crane"), ("n1", "n2")), ("n1", "n2"))
+def test_all_classes_compete_where_the_data_has_some(predictor):
+    """Red images under the name of blue: blue and green alone would not have told."""
+    found = evaluate(predictor, array_dataset([0, 0], ("blue",)))
+    assert (found.top1, found.confusion.shape) == (0.0, (3, 3))
+    assert found.confusion[2, 0] == 1
+    assert found.confusion[2, 1] == 1
+
+
+SEVERAL = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]])
+
+
+@pytest.fixture
+def labeller(tmp_path):
+    path = tmp_path / "labels.onnx"
+    path.write_bytes(tiny(activation="sigmoid", thresholds=(0.3, 0.5, 0.7)))
+    return Predictor.load(path, batch_size=4)
+
+
+class Several:
+    """Images of several labels: what `evaluate_labels` needs of a data set."""
+
+    def __init__(self, labels, classes=NAMES):
+        self.plain = array_dataset([0] * len(labels))
+        self.labels, self.classes = labels, classes
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        return self.plain[index]
+
+    def name(self, index):
+        return self.plain.name(index)
+
+
+def test_several_labels_are_measured_at_the_thresholds_of_the_artifact(labeller):
+    found = evaluate_labels(labeller, Several(SEVERAL))
+    wanted = measure_labels(found.probabilities, SEVERAL.astype(bool), NAMES, (0.3, 0.5, 0.7))
+    assert (found.n, found.mean_average_precision, found.micro_f1) == (
+        5,
+        wanted.mean_average_precision,
+        wanted.micro_f1,
+    )
+    assert found.names[1] == "colours/1"
+    logits = labeller.engine.logits(labeller.preprocess.normalise(labeller.preprocess.views(image_of(labeller), 1)))
+    np.testing.assert_allclose(found.probabilities[0], 1 / (1 + np.exp(-logits[0] / 1.5)), rtol=1e-5)
+
+
+def image_of(labeller):
+    image, _ = array_dataset([0])[0]
+    return image.transpose(1, 2, 0)
+
+
+def test_columns_of_some_classes_in_another_order(labeller):
+    found = evaluate_labels(labeller, Several(SEVERAL[:, [2, 0]], ("blue", "red")))
+    np.testing.assert_array_equal(found.labels, SEVERAL.astype(bool) & [True, False, True])
+
+
+def test_one_label_each_is_also_a_set_of_labels(labeller):
+    found = evaluate_labels(labeller, array_dataset([0, 1, 2, 2]))
+    np.testing.assert_array_equal(found.labels, np.eye(3, dtype=bool)[[0, 1, 2, 2]])
+
+
+def test_a_model_is_measured_as_what_it_is(predictor, labeller):
+    with pytest.raises(RefusedError, match="do not exclude"):
+        evaluate(labeller, array_dataset([0, 1, 2]))
+    with pytest.raises(RefusedError, match="exclude each other"):
+        evaluate_labels(predictor, Several(SEVERAL))
+    with pytest.raises(DataError, match="several labels"):
+        evaluate(predictor, Several(SEVERAL))

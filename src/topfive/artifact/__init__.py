@@ -6,10 +6,11 @@ Graph: one input `images` float32 [N, C, side, side], outputs `logits` [N, class
 from __future__ import annotations
 
 from topfive.artifact.file import CONSTANT, Artifact, attach, parameters, read, rename, write
-from topfive.artifact.metadata import Card, Golden, Metadata, MetadataError
+from topfive.artifact.metadata import Activation, Card, Golden, Metadata, MetadataError
 
 __all__ = [
     "CONSTANT",
+    "Activation",
     "Artifact",
     "Card",
     "Golden",

@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pydantic
 from pydantic import ConfigDict, TypeAdapter
@@ -22,12 +22,15 @@ from pydantic.dataclasses import dataclass as validated
 from topfive.labels import Labels
 from topfive.preprocess import Preprocess
 
-FORMAT = 1
+FORMATS = (1, 2)  # 2 where the activation is not softmax, so that older readers do not answer wrongly
 PREFIX = "topfive."
 MAXIMUM_CLASSES = 100_000
 MAXIMUM_NAME = 500  # characters of one label
 MAXIMUM_TEXT = 32 << 20  # characters of all metadata; ours is mostly golden images of some kilobytes
 MAXIMUM_GOLDEN = 64
+
+
+Activation = Literal["softmax", "sigmoid"]
 
 
 class MetadataError(ValueError):
@@ -64,8 +67,8 @@ class Golden:
 class Metadata:
     """Everything beside the graph.
 
-    `temperature` divides the logits before softmax.  `thresholds`, where given, are one probability a class below which
-    the class should not be reported.
+    `temperature` divides the logits before `activation`: softmax where an image is of one class, sigmoid where it has
+    any number of labels.  `thresholds`, where given, are one probability a class below which it is not reported.
     """
 
     preprocess: Preprocess
@@ -74,6 +77,7 @@ class Metadata:
     temperature: float = 1.0
     thresholds: tuple[float, ...] = ()
     golden: tuple[Golden, ...] = ()
+    activation: Activation = "softmax"
 
     def __post_init__(self) -> None:
         count = len(self.labels)
@@ -83,6 +87,8 @@ class Metadata:
             raise MetadataError(f"a label is empty or longer than {MAXIMUM_NAME} characters")
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise MetadataError(f"the temperature is {self.temperature}, not a positive number")
+        if self.activation not in get_args(Activation):
+            raise MetadataError(f"the activation is {self.activation!r:.50}, not softmax or sigmoid")
         if self.thresholds and len(self.thresholds) != count:
             raise MetadataError(f"{len(self.thresholds)} thresholds for {count} classes")
         if not all(0 <= threshold <= 1 for threshold in self.thresholds):
@@ -98,7 +104,7 @@ def encode(metadata: Metadata, graph_digest: str) -> dict[str, str]:
     labels = metadata.labels
     golden = [{"image": base64.b64encode(g.image).decode("ascii"), "logits": g.logits} for g in metadata.golden]
     parts: dict[str, Any] = {
-        "format": FORMAT,
+        "format": 1,
         "preprocess": _PREPROCESS.dump_python(metadata.preprocess, mode="json"),
         "labels": {"names": labels.names, "synsets": labels.synsets},
         "temperature": metadata.temperature,
@@ -106,6 +112,8 @@ def encode(metadata: Metadata, graph_digest: str) -> dict[str, str]:
         "card": _CARD.dump_python(metadata.card, mode="json"),
         "golden": golden,
     }
+    if metadata.activation != "softmax":
+        parts |= {"format": 2, "activation": metadata.activation}
     values = {PREFIX + key: json.dumps(value, allow_nan=False) for key, value in parts.items()}
     return values | {PREFIX + "sha256": digest(values, graph_digest)}
 
@@ -118,8 +126,8 @@ def decode(values: Mapping[str, str], graph_digest: str) -> Metadata:
     if sum(map(len, ours.values())) > MAXIMUM_TEXT:
         raise MetadataError(f"more than {MAXIMUM_TEXT >> 20} MiB of metadata")
     version = _json(ours, "format")
-    if version != FORMAT or isinstance(version, bool):
-        raise FormatError(f"artifact format {version!r:.20}, where this topfive reads format {FORMAT}")
+    if version not in FORMATS or isinstance(version, bool):
+        raise FormatError(f"artifact format {version!r:.20}, where this topfive reads formats 1 and 2")
     if ours.pop(PREFIX + "sha256", None) != digest(ours, graph_digest):
         raise MetadataError(
             "its contents do not have the checksum that it names: damaged, or edited by another program"
@@ -132,6 +140,7 @@ def decode(values: Mapping[str, str], graph_digest: str) -> Metadata:
             temperature=_number(_json(ours, "temperature")),
             thresholds=tuple(_number(value) for value in _list(_json(ours, "thresholds"))),
             golden=tuple(_golden(item) for item in _list(_json(ours, "golden"))),
+            activation=_json(ours, "activation") if version == 2 else "softmax",
         )
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]

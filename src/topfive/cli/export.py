@@ -89,6 +89,8 @@ def _ship(
         card=told.card,
         golden=[_image(path) for path in images] if images else _golden(source),
         temperature=told.temperature,
+        activation=told.activation,
+        thresholds=told.thresholds,
         tolerance=tolerance,
     )
     figures = {"difference": parity.difference, "top1_agreement": parity.top1_agreement, "images": parity.images}

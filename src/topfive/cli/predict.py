@@ -89,7 +89,9 @@ def _print(result: Prediction | Refusal) -> None:
         return
     console = _console(stderr=False)
     console.print(Text(shown(str(result.source)), style="bold"))
-    width = max(len(shown(item.label)) for item in result.top)
+    if not result.top:
+        console.print(Text("  no class reaches its threshold", style="dim"))
+    width = max((len(shown(item.label)) for item in result.top), default=0)
     for item in result.top:
         bar = "█" * round(BAR * item.probability)
         console.print(

@@ -1,15 +1,24 @@
 """Metrics and calibration: what a classifier is worth on labelled images."""
 
 from topfive.evaluate.calibration import fit_temperature
-from topfive.evaluate.dataset import check_classes, evaluate
+from topfive.evaluate.classes import match_classes
+from topfive.evaluate.dataset import evaluate, evaluate_labels
+from topfive.evaluate.labels import LabelEvaluation, LabelScore, measure_labels
 from topfive.evaluate.metrics import ClassScore, Evaluation, Interval, measure
+from topfive.evaluate.views import Views, short_sides
 
 __all__ = [
     "ClassScore",
     "Evaluation",
     "Interval",
-    "check_classes",
+    "LabelEvaluation",
+    "LabelScore",
+    "Views",
     "evaluate",
+    "evaluate_labels",
     "fit_temperature",
+    "match_classes",
     "measure",
+    "measure_labels",
+    "short_sides",
 ]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from topfive import __version__, artifact
-from topfive.artifact import Card, Golden, Metadata, MetadataError
+from topfive.artifact import Activation, Card, Golden, Metadata, MetadataError
 from topfive.engine import OnnxEngine
 from topfive.errors import RefusedError, UsageError
 from topfive.export import parity
@@ -29,6 +29,8 @@ def export(
     card: Card,
     golden: Sequence[bytes],
     temperature: float = 1.0,
+    activation: Activation = "softmax",
+    thresholds: tuple[float, ...] = (),
     tolerance: float = TOLERANCE,
 ) -> Parity:
     """Write `model` to `path` and return how equal both sides answer; `golden` are encoded images, at least one.
@@ -47,6 +49,8 @@ def export(
             labels=labels,
             card=replace(card, created_with=_versions() | card.created_with),
             temperature=temperature,
+            thresholds=thresholds,
+            activation=activation,
             golden=tuple(
                 Golden(image, tuple(map(float, row))) for image, row in zip(golden, expected[0], strict=False)
             ),

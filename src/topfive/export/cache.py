@@ -34,5 +34,7 @@ def shipped(weights: str, model: str | None = None) -> Path:
             card=told.card,
             golden=photographs,
             temperature=told.temperature,
+            activation=told.activation,
+            thresholds=told.thresholds,
         )
     return path

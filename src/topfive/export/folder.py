@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from topfive import artifact
-from topfive.artifact import Card, Metadata, MetadataError
+from topfive.artifact import Activation, Card, Metadata, MetadataError
 from topfive.errors import RefusedError, UsageError, need, shown
 from topfive.export.foreign import layout_of, state_dict
 from topfive.labels import Labels
@@ -34,13 +34,15 @@ def write_folder(
     labels: Labels,
     card: Card,
     temperature: float = 1.0,
+    activation: Activation = "softmax",
+    thresholds: tuple[float, ...] = (),
 ) -> None:
     """Write both files, each whole or not at all; `card.architecture` is the name that `create_model` knows."""
     need("safetensors", "train")
     from safetensors.torch import save
 
     try:
-        told = Metadata(preprocess, labels, card, temperature)
+        told = Metadata(preprocess, labels, card, temperature, thresholds, activation=activation)
     except MetadataError as error:
         raise UsageError("run folder", folder, str(error)) from error
     weights = save(_tensors(model, card.architecture), metadata={"format": "pt"})
