@@ -8,22 +8,42 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from topfive.train.operations import brightness, color, contrast, resample, rotate, to_bytes
+from topfive.train.policies import policy_from
 from topfive.train.recipe import Recipe
 
 ASPECTS = (3 / 4, 4 / 3)  # of a random crop, as in Inception's training (Szegedy et al. 2014, sec. 6)
+ERASED_AREA = (0.02, 0.4)  # of random erasing, share of the image (Zhong et al. 2017, sec. 4.2)
+ERASED_ASPECTS = (0.3, 1 / 0.3)
+# Covariance of ImageNet's red, green and blue in [0, 1]: eigenvalues, and eigenvectors in columns (Krizhevsky et al.
+# 2012, sec. 4.1, has the method; the figures are those that fb.resnet.torch published).
+COLOR_VALUES = (0.2175, 0.0188, 0.0045)
+COLOR_VECTORS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203))
 
 
 def augment(images: Tensor, side: int, recipe: Recipe, draw: torch.Generator) -> Tensor:
-    """Crop, shift and mirror `images` uint8 [N, C, H, W] as the recipe says, with numbers from `draw`.
-
-    Gives uint8 [N, C, side, side].
-    """
+    """Images uint8 [N, C, H, W] as the recipe wants them varied, uint8 [N, C, side, side], with numbers from `draw`."""
     if recipe.scale != (1.0, 1.0):
         images = random_crop(images, side, recipe.scale, draw)
     if recipe.shift:
         images = random_shift(images, recipe.shift, draw)
+    return distort(images, recipe, draw)
+
+
+def distort(images: Tensor, recipe: Recipe, draw: torch.Generator) -> Tensor:
+    """What the recipe does to images uint8 [N, C, side, side] that are cut out already: turns, mirrors and colours."""
+    if recipe.rotate:
+        images = rotate(images, recipe.rotate * (2 * torch.rand(len(images), generator=draw) - 1))
     if recipe.hflip:
         images = random_mirror(images, recipe.hflip, draw)
+    if recipe.vflip:
+        images = random_mirror(images, recipe.vflip, draw, across=2)
+    if recipe.aa is not None:
+        images = policy_from(recipe.aa)(images, draw)
+    if recipe.color_jitter:
+        images = jitter_color(images, recipe.color_jitter, draw)
+    if recipe.lighting:
+        images = relight(images, recipe.lighting, draw)
     return images
 
 
@@ -35,22 +55,68 @@ def random_shift(images: Tensor, pixels: int, draw: torch.Generator) -> Tensor:
     return windows[torch.arange(count), :, down, right]
 
 
-def random_mirror(images: Tensor, probability: float, draw: torch.Generator) -> Tensor:
-    """Each image mirrored left to right with this probability."""
+def random_mirror(images: Tensor, probability: float, draw: torch.Generator, across: int = 3) -> Tensor:
+    """Each image mirrored with this probability: left to right, or top to bottom where `across` is 2."""
     mirrored = torch.rand(len(images), generator=draw) < probability
-    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+    return torch.where(mirrored[:, None, None, None], images.flip(across), images)
+
+
+def jitter_color(images: Tensor, strength: float, draw: torch.Generator) -> Tensor:
+    """Brightness, then contrast, then saturation changed by factors from 1 - `strength` (at least 0) to 1 + it."""
+    lowest = max(0.0, 1 - strength)
+    factors = lowest + (1 + strength - lowest) * torch.rand((3, len(images)), generator=draw)
+    return color(contrast(brightness(images, factors[0]), factors[1]), factors[2])
+
+
+def relight(images: Tensor, strength: float, draw: torch.Generator) -> Tensor:
+    """Colour images as under another light: each moved along the eigenvectors of colour; grey ones stay as they are.
+
+    The way along each is its eigenvalue times a normal number of standard deviation `strength`.
+    """
+    if images.shape[1] == 1:
+        return images
+    amounts = strength * torch.randn((len(images), 3), generator=draw)
+    added = 255 * (amounts * torch.tensor(COLOR_VALUES)) @ torch.tensor(COLOR_VECTORS).T
+    return to_bytes(images + added[:, :, None, None])
+
+
+def erase(images: Tensor, probability: float, draw: torch.Generator) -> Tensor:
+    """Each image float32 [N, C, H, W], normalised, with this probability loses a rectangle to standard normal noise.
+
+    Area uniform in `ERASED_AREA`, logarithm of the aspect uniform in as much of `ERASED_ASPECTS` as fits the image.
+    """
+    count, channels, height, width = images.shape
+    chosen = (torch.rand(count, generator=draw) < probability).nonzero()[:, 0]
+    area, shape, down, across = torch.rand((4, len(chosen)), generator=draw, dtype=torch.float64)
+    area = height * width * (ERASED_AREA[0] + (ERASED_AREA[1] - ERASED_AREA[0]) * area)
+    # A rectangle fits whose height, the root of area * aspect, and width, of area / aspect, are those of the image.
+    flattest = torch.log((area / width**2).clamp(min=ERASED_ASPECTS[0]))
+    steepest = torch.log((height**2 / area).clamp(max=ERASED_ASPECTS[1]))
+    aspect = torch.exp(flattest + (steepest - flattest) * shape)
+    rows = _inside(down, torch.sqrt(area * aspect), height)
+    columns = _inside(across, torch.sqrt(area / aspect), width)
+    noise = torch.randn((len(chosen), channels, height, width), generator=draw)
+    result = images.clone()
+    result[chosen] = torch.where((rows[:, :, None] & columns[:, None, :])[:, None], noise, images[chosen])
+    return result
+
+
+def _inside(place: Tensor, length: Tensor, size: int) -> Tensor:
+    """Which of `size` pixels an interval of each `length` covers, its start at the share `place` of what is free."""
+    length = length.round().clamp(1, size)
+    start = (place * (size - length + 1)).floor()[:, None]
+    pixels = torch.arange(size)
+    return (pixels >= start) & (pixels < start + length[:, None])
 
 
 def random_crop(images: Tensor, side: int, scale: tuple[float, float], draw: torch.Generator) -> Tensor:
     """Each image replaced by a crop of `scale` of its area and an aspect in `ASPECTS`, scaled to side x side."""
-    count, channels, height, width = images.shape
+    count, _, height, width = images.shape
     across, down, wide, high = crop_boxes(count, scale, draw, aspect=width / height).unbind(1)
     # affine_grid maps the output square [-1, 1] to the input's: x_in = wide * x_out + centre.
     zero = torch.zeros_like(across)
     theta = torch.stack([wide, zero, 2 * across + wide - 1, zero, high, 2 * down + high - 1], 1).view(-1, 2, 3)
-    grid = F.affine_grid(theta, [count, channels, side, side], align_corners=False)
-    cropped = F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    return cropped.round_().clamp_(0, 255).byte()
+    return resample(images, theta, (side, side), outside="reflection")
 
 
 def crop_boxes(count: int, scale: tuple[float, float], draw: torch.Generator, aspect: float = 1.0) -> Tensor:
