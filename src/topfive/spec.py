@@ -9,6 +9,7 @@ from topfive.preprocess import Preprocess
 
 if TYPE_CHECKING:
     from topfive.nn.classifier import Classifier
+    from topfive.nn.sides import Sides
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class ModelSpec:
     """A variant that `create_model` can build.
 
     `fact` is the row of the architecture table that it must equal; `departs` says where we knowingly differ from the
-    paper, and why ("" where we do not).
+    paper, and why ("" where we do not).  `sides` are the side classifiers that it is trained with and `build` leaves
+    out.
     """
 
     name: str
@@ -70,3 +72,4 @@ class ModelSpec:
     facts: Facts
     fact: str
     departs: str = ""
+    sides: Sides | None = field(default=None, repr=False)

@@ -85,7 +85,7 @@ def test_every_parameter_learns_from_the_main_and_the_side_logits(trained_with_s
 
 def test_at_the_papers_size_the_side_pools_5x5_with_stride_3() -> None:
     torch.manual_seed(0)
-    side = SideClassifier(plain, 6, 4).eval()
+    side = SideClassifier(4, layer=plain, in_channels=6).eval()
     maps = torch.randn(1, 6, 14, 14)
     pooled = F.avg_pool2d(maps, 5, 3)
     assert pooled.shape[-2:] == (4, 4)

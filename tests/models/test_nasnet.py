@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from topfive.models import spec
-from topfive.models.nasnet import NASNET_A, NASNet, nasnet, plan
+from topfive.models.nasnet import NASNET_A, NASNet, nasnet, plan, sides
 from topfive.models.pnasnet import PNASNET_5
 from topfive.nn.measure import count_params
 from topfive.nn.stochastic_depth import StochasticDepth
@@ -67,9 +67,11 @@ def test_the_auxiliary_head_is_on_the_last_cell_before_the_last_reduction() -> N
     torch.manual_seed(0)
     settings = {"num_classes": 3, "in_channels": 1, "stem_channels": 4}
     plain = NASNet(plan(NASNET_A, 1, 4), **settings)
-    model = NASNet(plan(NASNET_A, 1, 4), **settings, side=2)
+    model = NASNet(plan(NASNET_A, 1, 4), **settings)
+    model.add_sides(sides(plan(NASNET_A, 1, 4), 128))
     assert plain.auxiliary(torch.zeros(1, 1, 32, 32)) == []
-    assert model.middle == 4
+    assert model.side_places == ("cells.4",)
+    assert model.side_weight == 0.4
     added = 48 * 128 + 2 * 128 + 128 * 768 * 2 * 2 + 2 * 768 + 768 * 3 + 3
     assert count_params(model) == count_params(plain) + added
     for size in (33, 64, 128):
@@ -79,15 +81,17 @@ def test_the_auxiliary_head_is_on_the_last_cell_before_the_last_reduction() -> N
     (logits,) = model.auxiliary(torch.randn(2, 1, 64, 64))
     assert logits.shape == (2, 5)
     logits.square().mean().backward()
-    assert all(parameter.grad is not None for parameter in model.side_head.parameters())
+    assert all(parameter.grad is not None for parameter in model.sides.parameters())
     assert all(parameter.grad is None for parameter in model.cells[-1].parameters())
 
 
 @pytest.mark.parametrize(("size", "side"), [(224, 4), (331, 6)])
 def test_the_auxiliary_map_is_the_papers(size: int, side: int) -> None:
     with torch.device("meta"):
-        model = NASNet(plan(NASNET_A, 1, 4), num_classes=3, in_channels=3, stem_channels=4, side=side).eval()
+        model = NASNet(plan(NASNET_A, 1, 4), num_classes=3, in_channels=3, stem_channels=4).eval()
+        model.add_sides(sides(plan(NASNET_A, 1, 4), size))
+        assert model.sides[0].side == side
         shapes: list[torch.Size] = []
-        model.side_head.reduce.register_forward_hook(lambda _, __, maps: shapes.append(maps.shape))
+        model.sides[0].reduce.register_forward_hook(lambda _, __, maps: shapes.append(maps.shape))
         model.auxiliary(torch.zeros(1, 3, size, size))
     assert shapes == [(1, 128, side, side)]

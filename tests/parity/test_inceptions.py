@@ -202,7 +202,7 @@ def test_side_classifiers_equal_torchvisions() -> None:
     torch.manual_seed(0)
     oracle = torchvision.models.inception_v3(weights=None, aux_logits=True, init_weights=False)
     side = unsettled_side(oracle.AuxLogits, 768)
-    ours = SideClassifier(768, 1000).double().eval()
+    ours = SideClassifier(1000, in_channels=768).double().eval()
     holders = in_order(ours, torch.zeros(1, 768, 17, 17, dtype=torch.float64))
     for mine, theirs in zip(holders, in_order(side, torch.zeros(1, 768, 17, 17, dtype=torch.float64)), strict=True):
         mine.load_state_dict(theirs.state_dict())

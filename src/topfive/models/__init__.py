@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import partial
 from types import ModuleType
 
 from topfive.errors import UsageError, nearest
@@ -47,7 +48,7 @@ from topfive.models import (
     xception,
     zfnet,
 )
-from topfive.nn.classifier import Classifier
+from topfive.nn.classifier import Classifier, with_sides
 from topfive.spec import ModelSpec
 
 TIMELINE: tuple[ModuleType, ...] = (
@@ -118,10 +119,13 @@ def spec(name: str) -> ModelSpec:
     return _SPECS[name]
 
 
-def create_model(name: str, num_classes: int | None = None, in_channels: int | None = None) -> Classifier:
+def create_model(
+    name: str, num_classes: int | None = None, in_channels: int | None = None, *, sides: bool = False
+) -> Classifier:
     """The network with fresh weights; None means the head or the channels of the variant's own row.
 
-    Under `torch.device("meta")` it has shapes and no storage.
+    `sides` adds the side classifiers that the paper trains it with, if it does, for `training_outputs`.  Under
+    `torch.device("meta")` the network has shapes and no storage.
     """
     variant = spec(name)
     num_classes = variant.facts.num_classes if num_classes is None else num_classes
@@ -129,4 +133,5 @@ def create_model(name: str, num_classes: int | None = None, in_channels: int | N
     for what, value in (("num_classes", num_classes), ("in_channels", in_channels)):
         if value < 1:
             raise UsageError(f"cannot build {name} with {what}={value}", why="it must be at least 1")
-    return variant.build(num_classes=num_classes, in_channels=in_channels)
+    build = partial(with_sides, variant.build, variant.sides) if sides and variant.sides else variant.build
+    return build(num_classes=num_classes, in_channels=in_channels)

@@ -1,7 +1,7 @@
 """BN-Inception: normalise every layer by its batch.  Ioffe, Szegedy 2015, arXiv:1502.03167.
 
 Activations are [N, C, H, W].  Fig. 5: GoogLeNet with two 3x3 for the 5x5, a third module at 28x28, and modules with
-stride 2 (3c and 4e) in place of the poolings between the stages.
+stride 2 (3c and 4e) in place of the poolings between the stages.  No side classifier is drawn or spoken of.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ the mean over 7x7, one linear layer.  Two side classifiers on 4a and 4d bring th
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Protocol, cast
 
@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from topfive.nn.classifier import Classifier
+from topfive.nn.classifier import Classifier, with_sides
 from topfive.nn.conv import ConvNorm, Kernel
 from topfive.nn.initial import he_normal
 from topfive.nn.pool import covering
+from topfive.nn.sides import Sides
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -69,7 +70,7 @@ class SideClassifier(nn.Module):
     At the paper's size the mean of 5x5 with stride 3 gives 4x4; elsewhere adaptive pooling does.
     """
 
-    def __init__(self, layer: Layer, in_channels: int, num_classes: int):
+    def __init__(self, num_classes: int, *, layer: Layer, in_channels: int):
         super().__init__()
         self.reduce = layer(in_channels, 128)
         self.hidden = nn.Linear(128 * 4 * 4, 1024)
@@ -81,15 +82,10 @@ class SideClassifier(nn.Module):
         return cast(Tensor, self.head(self.dropout(F.relu(self.hidden(self.reduce(pooled).flatten(1))))))
 
 
-Place = tuple[int, int]  # a stage and the number of a module in it, both from 0
-Side = Callable[[int, int], nn.Module]  # of channels and classes
-
-
 class Inception(Classifier):
     """What this paper and its successors share: a stem, stages of modules, the mean, one linear layer.
 
-    `channels` are those of the last maps; `sides` hang side classifiers behind modules, by place, each with the
-    channels that it gets.
+    `channels` are those of the last maps.
     """
 
     def __init__(
@@ -101,37 +97,15 @@ class Inception(Classifier):
         num_classes: int,
         in_channels: int,
         dropout: float,
-        sides: Mapping[Place, tuple[int, Side]] | None = None,
     ):
         super().__init__(num_classes, in_channels, dropout=dropout)
         self.stem = stem(in_channels)
         self.stages = stages()
         self.head = nn.Linear(channels, num_classes)
-        self.places = tuple(sides or ())
-        self.sides = nn.ModuleList(side(width, num_classes) for width, side in (sides or {}).values())
         self.apply(self.initialise)
 
     def features(self, images: Tensor) -> Tensor:
         return cast(Tensor, self.stages(self.stem(images)))
-
-    def auxiliary(self, images: Tensor) -> list[Tensor]:
-        logits: list[Tensor] = []
-        x = self.stem(images) if self.places else images
-        for stage, modules in enumerate(self.stages.children()):
-            for number, ways in enumerate(modules.children()):
-                if len(logits) == len(self.places):
-                    return logits
-                x = ways(x)
-                if (stage, number) == self.places[len(logits)]:
-                    logits.append(self.sides[len(logits)](x))
-        return logits
-
-    def reset_head(self, num_classes: int) -> None:
-        super().reset_head(num_classes)
-        for side in self.sides:
-            old = cast(nn.Linear, side.head)
-            side.head = nn.Linear(old.in_features, num_classes, device=old.weight.device, dtype=old.weight.dtype)
-            side.head.apply(self.initialise)
 
     def initialise(self, module: nn.Module) -> None:
         he_normal(module)
@@ -207,8 +181,14 @@ def stem(in_channels: int, layer: Layer, normalise: Callable[[], nn.Module] = nn
     )
 
 
+def sides(layer: Layer) -> Sides:
+    """Behind 4a and 4d, each loss weighted by 0.3 (sec. 5)."""
+    side = partial(SideClassifier, layer=layer)
+    return Sides(0.3, {"stages.1.0": partial(side, in_channels=512), "stages.1.3": partial(side, in_channels=528)})
+
+
 paper_stem = partial(stem, layer=plain, normalise=response_norm)
-PAPER_SIDES = {(1, 0): (512, partial(SideClassifier, plain)), (1, 3): (528, partial(SideClassifier, plain))}
+paper = partial(Inception, paper_stem, partial(table_1, plain), 1024, dropout=0.4)
 
 _SIZE = "input mean and deviation by channel; the paper subtracts the mean alone"
 
@@ -228,13 +208,14 @@ VARIANTS = (
         facts=Facts(6_624_904, 1_498_376_192),
         fact="googlenet_bn_tv",
         departs="torchvision's: batch normalisation and no bias, 3x3 where the paper has 5x5, a last pooling of 2x2, "
-        "no response normalisation: 373,648 parameters fewer than the paper's; no side classifiers",
+        "no response normalisation: 373,648 parameters fewer than the paper's; no side classifiers unless asked for",
+        sides=sides(normalised),
     ),
     ModelSpec(
         name="googlenet_paper",
         family="Inception",
         paper=PAPER,
-        build=partial(Inception, paper_stem, partial(table_1, plain), 1024, dropout=0.4),
+        build=paper,
         preprocess=Preprocess(),
         facts=Facts(
             6_998_552,
@@ -243,12 +224,13 @@ VARIANTS = (
         ),
         fact="googlenet",
         departs=f"as it is used, without the side classifiers of training; {_SIZE}",
+        sides=sides(plain),
     ),
     ModelSpec(
         name="googlenet_paper_aux",
         family="Inception",
         paper=PAPER,
-        build=partial(Inception, paper_stem, partial(table_1, plain), 1024, dropout=0.4, sides=PAPER_SIDES),
+        build=partial(with_sides, paper, sides(plain)),
         preprocess=Preprocess(),
         facts=Facts(13_378_280, 1_582_671_872),
         fact="googlenet_aux",

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from topfive.models.googlenet import Branches, Inception, tower
-from topfive.models.inception_v3 import fork, layer, module_a, preprocess, reduction_a, stem, valid
+from topfive.models.inception_v3 import fork, layer, module_a, preprocess, reduction_a, sides, stem, valid
 from topfive.nn.conv import Kernel
+from topfive.nn.sides import Sides
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
 PAPER = Paper(
@@ -222,6 +223,7 @@ def _variant(
     macs: int,
     errors: Sequence[float],
     departs: str,
+    sides: Sides | None = None,
 ) -> ModelSpec:
     reported = tuple(
         Reported(metric, error, "table 2, recalled", "ImageNet val without the blacklisted images, 1 crop")
@@ -236,19 +238,25 @@ def _variant(
         facts=Facts(params, macs, input_size=299, reported=reported),
         fact=name,
         departs=departs,
+        sides=sides,
     )
 
 
+_SIDE = (
+    "trained, where asked for, with a side classifier on the last module at 17x17, which the authors' program has and "
+    "no figure shows"
+)
 _SCALES = "scales of 0.17, 0.10 and 0.20 by stage, where the paper says between 0.1 and 0.3"
 
 # fmt: off
 VARIANTS = (
-    _variant("inception_v4", v4_stem, v4_stages, 1536, 42_679_816, 12_253_974_624, (0.200, 0.050), ""),
+    _variant("inception_v4", v4_stem, v4_stages, 1536, 42_679_816, 12_253_974_624, (0.200, 0.050), _SIDE,
+             sides(1024, "stages.1.7")),
     _variant("inception_resnet_v1", v1_stem, v1_stages, 1792, 22_756_328, 6_206_361_696, (0.213, 0.055), _SCALES),
     _variant("inception_resnet_v2", stem, released_stages, 1536, 55_843_464, 13_155_794_016, (0.199, 0.049),
              "the released network, with 55.8 million parameters where the figures give 32.4: the stem of v3 and a "
              "module more at 35x35, 10, 20 and 10 residual modules in place of 5, 10 and 5, the last one linear, and "
-             f"a 1x1 to 1536 channels; {_SCALES}"),
+             f"a 1x1 to 1536 channels; {_SCALES}; {_SIDE}", sides(1088, "stages.1.20")),
     _variant("inception_resnet_v2_paper", v4_stem, drawn_stages, 2144, 32_433_928, 9_257_953_632, (),
              "figs. 17 and 19 print 1154 and 2048 channels where the ways add up to 1152 and 2144, as here; the errors "
              f"in the paper are those of the released network; {_SCALES}"),

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,6 +20,7 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.conv import bare
 from topfive.nn.genotype import Edge, Genotype, Node, Wiring
 from topfive.nn.measure import count_facts
+from topfive.nn.sides import Sides
 from topfive.nn.stochastic_depth import StochasticDepth
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
@@ -99,7 +99,7 @@ class SideHead(nn.Module):
     `side` is that of the map which remains of the paper's image; other sizes are pooled to it.
     """
 
-    def __init__(self, in_channels: int, num_classes: int, side: int, parts: Parts):
+    def __init__(self, num_classes: int, *, in_channels: int, side: int, parts: Parts = SAME):
         super().__init__()
         layer = replace(parts.layer, convolution=bare)
         self.side = side
@@ -118,7 +118,7 @@ class NASNet(Classifier):
     """The cells of `steps` after a 3x3 without padding.
 
     Drop-path grows with depth up to `drop_rate` in the last cell, and over the training from nothing to that
-    (`progress`).  `side` gives the network an auxiliary head, before the last reduction, for maps of that side.
+    (`progress`).
     """
 
     def __init__(
@@ -131,7 +131,6 @@ class NASNet(Classifier):
         parts: Parts = SAME,
         dropout: float = 0.5,
         drop_rate: float = 0.0,
-        side: int | None = None,
     ):
         super().__init__(num_classes, in_channels, dropout=dropout)
         self.stem = replace(parts.layer, convolution=bare).linear(in_channels, stem_channels, 3, 2)
@@ -144,24 +143,15 @@ class NASNet(Classifier):
             cell = Cell(step.wiring, previous, maps[-1], step.filters, step.stride, parts)
             self.cells.append(cell)
             maps.append(cell.maps)
-        self.middle = max(index for index, step in enumerate(steps) if step.stride == 2) - 1
-        self.side_head = SideHead(maps[self.middle + 1].channels, num_classes, side, parts) if side else None
         self.head = nn.Linear(maps[-1].channels, num_classes)
         self.progress(1.0)
         self.apply(self.initialise)
 
     def features(self, images: Tensor) -> Tensor:
-        return F.relu(self._after(len(self.cells) - 1, images))
-
-    def auxiliary(self, images: Tensor) -> list[Tensor]:
-        return [] if self.side_head is None else [self.side_head(self._after(self.middle, images))]
-
-    def _after(self, last: int, images: Tensor) -> Tensor:
-        """What cell `last` gives."""
         maps: list[Tensor] = [self.stem(images)]
-        for cell, back in zip(self.cells[: last + 1], self.back, strict=False):
+        for cell, back in zip(self.cells, self.back, strict=True):
             maps.append(cell(maps[-min(back, len(maps))], maps[-1]))
-        return maps[-1]
+        return F.relu(maps[-1])
 
     def progress(self, done: float) -> None:
         """Set drop-path for a training of which the share `done` (0 to 1) is over; a new network has 1."""
@@ -170,16 +160,23 @@ class NASNet(Classifier):
                 if isinstance(module, StochasticDepth):
                     module.rate = self.drop_rate * index / len(self.cells) * done
 
-    def reset_head(self, num_classes: int) -> None:
-        super().reset_head(num_classes)
-        if self.side_head is not None:
-            old = self.side_head.head
-            with torch.device(old.weight.device):
-                self.side_head.head = nn.Linear(old.in_features, num_classes).to(old.weight.dtype)
-
     def initialise(self, module: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+
+def sides(steps: Sequence[Step], size: int) -> Sides:
+    """Behind the cell before the last reduction, two thirds up; its loss weighs 0.4 (appendix A).
+
+    Fits images of `size` pixels, of which the head's pooling leaves 4 at 224 and 6 at 331.
+    """
+    place = max(index for index, step in enumerate(steps) if step.stride == 2) - 1
+    channels = steps[place].filters * len(steps[place].wiring.output)
+    side = (size - 1) // 2  # after the stem
+    for step in steps[: place + 1]:
+        side = -(-side // step.stride)
+    side = max(side - 5, 0) // 3 + 1
+    return Sides(0.4, {f"cells.{place}": partial(SideHead, in_channels=channels, side=side)})
 
 
 def preprocess(size: int) -> Preprocess:
@@ -194,38 +191,45 @@ def nasnet(
     stem_channels: int = 32,
     size: int = 224,
     drop_rate: float = 0.0,
-    side: int | None = None,
 ) -> ModelSpec:
-    """A network of any two cells: `cells` is the paper's N, `filters` its F (at least 4); counted on the spot.
-
-    `side` is that of the map under the auxiliary head: 4 at 224 pixels, 6 at 331.
-    """
-    build = partial(NASNet, plan(genotype, cells, filters), stem_channels=stem_channels, drop_rate=drop_rate, side=side)
-    return _spec(f"nasnet_n{cells}_f{filters}", build, count_facts(build, size), "", _POOLS)
+    """A network of any two cells: `cells` is the paper's N, `filters` its F (at least 4); counted on the spot."""
+    steps = plan(genotype, cells, filters)
+    facts = count_facts(partial(NASNet, steps, stem_channels=stem_channels), size)
+    return _spec(f"nasnet_n{cells}_f{filters}", steps, stem_channels, facts, "", _POOLS, drop_rate)
 
 
-def _spec(name: str, build: partial[NASNet], facts: Facts, fact: str, departs: str) -> ModelSpec:
+def _spec(
+    name: str,
+    steps: Sequence[Step],
+    stem_channels: int,
+    facts: Facts,
+    fact: str,
+    departs: str,
+    drop_rate: float = 0.0,
+) -> ModelSpec:
     return ModelSpec(
         name=name,
         family="NASNet",
         paper=PAPER,
-        build=build,
+        build=partial(NASNet, steps, stem_channels=stem_channels, drop_rate=drop_rate),
         preprocess=preprocess(facts.input_size),
         facts=facts,
         fact=fact,
         departs=departs,
+        sides=sides(steps, facts.input_size),
     )
 
 
 _POOLS = (
-    "pools leave the padding out, as TensorFlow's SAME does; the auxiliary head is not built unless it is asked for, "
+    "pools leave the padding out, as TensorFlow's SAME does; the auxiliary head of training is built where asked for, "
     "and not counted"
 )
 
 VARIANTS = (
     _spec(
         "nasnet_a_mobile",
-        partial(NASNet, plan(NASNET_A, 4, 44), stem_channels=32),
+        plan(NASNET_A, 4, 44),
+        32,
         Facts(
             5_289_978,
             563_638_816,
@@ -239,7 +243,8 @@ VARIANTS = (
     ),
     _spec(
         "nasnet_a_large",
-        partial(NASNet, plan_of_the_large(NASNET_A, 6, 168), stem_channels=96, drop_rate=0.3),
+        plan_of_the_large(NASNET_A, 6, 168),
+        96,
         Facts(
             88_753_150,
             23_783_414_658,
@@ -251,5 +256,6 @@ VARIANTS = (
         ),
         "nasnet_a_large",
         f"{_POOLS}; the first cell after a reduction skips the cell before it, as in the authors' program",
+        drop_rate=0.3,
     ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from topfive.models.nasnet import NASNet, Step, preprocess, stem_cells
+from topfive.models.nasnet import NASNet, Step, preprocess, sides, stem_cells
 from topfive.nn.genotype import Edge, Genotype, Node, Wiring
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -53,11 +53,12 @@ def _variant(
     size: int = 224,
     drop_rate: float = 0.0,
 ) -> ModelSpec:
+    steps = plan(PNASNET_5, cells, filters)
     return ModelSpec(
         name=name,
         family="PNASNet",
         paper=PAPER,
-        build=partial(NASNet, plan(PNASNET_5, cells, filters), stem_channels=stem_channels, drop_rate=drop_rate),
+        build=partial(NASNet, steps, stem_channels=stem_channels, drop_rate=drop_rate),
         preprocess=preprocess(size),
         facts=Facts(
             params,
@@ -69,7 +70,8 @@ def _variant(
             ),
         ),
         fact=name,
-        departs="the auxiliary head is not counted",
+        departs="the auxiliary head of training is built where asked for, and not counted",
+        sides=sides(steps, size),
     )
 
 

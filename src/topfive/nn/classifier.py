@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from topfive.nn.sides import Sides
+from topfive.spec import Build
 
 
 class Classifier(nn.Module):
@@ -21,7 +27,10 @@ class Classifier(nn.Module):
         super().__init__()
         self.num_classes = num_classes
         self.in_channels = in_channels
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+        self.sides = nn.ModuleList()  # the side classifiers; most networks have none, and none after training
+        self.side_places: tuple[str, ...] = ()  # the names of the parts that they judge
+        self.side_weight = 0.0  # of each of their losses
 
     def features(self, images: Tensor) -> Tensor:
         """The last feature maps [N, C, h, w]."""
@@ -39,9 +48,32 @@ class Classifier(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return self.outputs(images)[0]
 
+    def training_outputs(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Logits, and those of each side classifier, all [N, num_classes], from one pass."""
+        judged: list[Tensor] = []
+        with ExitStack() as watched:
+            for place, side in zip(self.side_places, self.sides, strict=True):
+
+                def judge(_: nn.Module, __: object, maps: Tensor, side: nn.Module = side) -> None:
+                    judged.append(side(maps))
+
+                watched.enter_context(self.get_submodule(place).register_forward_hook(judge))
+            return self(images), judged
+
     def auxiliary(self, images: Tensor) -> list[Tensor]:
-        """Logits [N, num_classes] of the side classifiers that a paper trains with; most have none."""
-        return []
+        """Logits [N, num_classes] of each side classifier."""
+        return self.training_outputs(images)[1] if self.sides else []
+
+    def add_sides(self, sides: Sides) -> None:
+        """Hang fresh side classifiers on the network; `forward` stays as it is."""
+        weight = next(self.parameters())
+        with torch.device(weight.device):
+            self.sides = nn.ModuleList(make(self.num_classes) for make in sides.at.values()).to(weight.dtype)
+        self.sides.apply(self.initialise).train(self.training)
+        self.side_places, self.side_weight = tuple(sides.at), sides.weight
+
+    def remove_sides(self) -> None:
+        self.sides, self.side_places, self.side_weight = nn.ModuleList(), (), 0.0
 
     def progress(self, done: float) -> None:
         """Told by a training which share of it is over, 0 to 1, for what a paper schedules; most schedule nothing."""
@@ -50,9 +82,18 @@ class Classifier(nn.Module):
         """Set the starting weights of one module as the paper does; by default torch's own stay."""
 
     def reset_head(self, num_classes: int) -> None:
-        """Replace the head by a fresh one for `num_classes` classes, on the same device and in the same precision."""
+        """Replace the head, and those of the sides, by fresh ones, on the same device and in the same precision."""
         old = next(self.parameters())
-        with torch.device(old.device):
-            self.head = type(self.head)(self.head.in_features, num_classes).to(old.dtype)
-        self.head.apply(self.initialise)
+        for owner in (self, *self.sides):
+            head = cast(nn.Linear, owner.head)
+            with torch.device(old.device):
+                owner.head = type(head)(head.in_features, num_classes).to(old.dtype)
+            owner.head.apply(self.initialise)
         self.num_classes = num_classes
+
+
+def with_sides(build: Build, sides: Sides, *, num_classes: int, in_channels: int) -> Classifier:
+    """The network of `build`, as it is trained."""
+    model = build(num_classes=num_classes, in_channels=in_channels)
+    model.add_sides(sides)
+    return model
