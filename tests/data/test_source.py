@@ -196,7 +196,7 @@ def test_the_second_opening_reads_no_image(tmp_path: Path, monkeypatch: pytest.M
     for path in root.rglob("*.*"):
         os.utime(path, (1_000_000_000, 1_000_000_000))
     first = open_data(root)
-    monkeypatch.setattr("topfive.data.check._contents", lambda path, limit: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr("topfive.data.check.read_file", lambda path, limit: pytest.fail(f"{path} was read"))
     second = open_data(root)
     assert (second.fingerprint, second.skipped) == (first.fingerprint, first.skipped)
     os.utime(root / "cat" / "000.png", (1_000_000_001, 1_000_000_001))

@@ -1,44 +1,41 @@
 """Finding bad images before training: every one is read and decoded once, and the answer kept in the user's cache.
 
-Where that takes too long (a million photographs take an hour a core), less can be asked for: `headers` opens every file
-and looks at its first bytes, `none` asks for its size alone.  What a lesser check passes may fail when it is needed.
+Where that takes too long (a million photographs take a core an hour or more), less can be asked for: `headers` opens
+every file and looks at its first bytes, `none` asks for its size alone.  What passes a lesser check may fail later.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import json
 import os
-import sqlite3
 import stat
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import PIL
 
-from topfive.data.places import cache_folder
+from topfive.data.memory import Memory, stamp_of
 from topfive.images import ImageError, decode, signature
 
 Progress = Callable[[int, int], None]  # called with how many files are done, and of how many
 MAXIMUM_BYTES = 1 << 29  # no photograph that the decoder takes is larger
-CHUNK = 512  # files between two commits of the cache, and the look-ahead of the threads
-SETTLED_SECONDS = 2.0  # a file changed more recently may change again within the resolution of its time stamp
-
-
 HEAD_BYTES = 1024  # what a look at the first bytes reads
+CHUNK = 512  # files between two commits of the cache, and the look-ahead of the threads
+DECODER = f"pillow {PIL.__version__}"  # another Pillow may think otherwise of a damaged file
 Thoroughness = Literal["all", "headers", "none"]
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """`reason` is "" for a good image.
 
-    `sha256` is that of the contents where they were read, else their size (8 bytes), b"" where there are none; the
-    width and height are known where it was decoded.
+    `sha256` is that of the contents where they were read, else their size (8 bytes), b"" where there are none; width
+    and height are known where it was decoded.
     """
 
     sha256: bytes
@@ -47,25 +44,28 @@ class Checked:
     height: int = 0
 
 
-class Encoded(Protocol):
-    """Encoded images, wherever they lie; none of this raises for a damaged one."""
+class Contents(Protocol):
+    """Encoded images, wherever they lie; nothing here raises for a damaged one."""
 
     def __len__(self) -> int: ...
+
     def path(self, index: int) -> str:
         """A name that no other image on this machine has."""
         ...
 
-    def stamp(self, index: int) -> tuple[int, int]:
-        """Size in bytes and time of change in ns: while these are the same, so are the contents; -1 for none."""
+    def stamp(self, index: int) -> tuple[int, int, int]:
+        """Size in bytes (-1: gone), time of change in ns and inode: while these are the same, so are the contents."""
         ...
 
-    def read(self, index: int, limit: int) -> bytes | str:
+    def read(self, index: int, limit: int = MAXIMUM_BYTES) -> bytes | str:
         """The first `limit` bytes, or why there are none."""
         ...
 
 
 @dataclass(frozen=True)
-class _FilesBelow:
+class FilesBelow:
+    """Files, as Contents."""
+
     root: str
     paths: Sequence[str]
 
@@ -75,54 +75,88 @@ class _FilesBelow:
     def path(self, index: int) -> str:
         return os.path.join(self.root, self.paths[index])
 
-    def stamp(self, index: int) -> tuple[int, int]:
-        return _stamp(self.path(index))
+    def stamp(self, index: int) -> tuple[int, int, int]:
+        return stamp_of(self.path(index))
 
-    def read(self, index: int, limit: int) -> bytes | str:
-        return _contents(self.path(index), limit)
+    def read(self, index: int, limit: int = MAXIMUM_BYTES) -> bytes | str:
+        return read_file(self.path(index), limit)
 
 
 def check_files(
-    root: str,
-    paths: Sequence[str],
-    progress: Progress | None = None,
-    cache: Path | None = None,
-    thoroughness: Thoroughness = "all",
+    root: str, paths: Sequence[str], progress: Progress | None = None, cache: Path | None = None
 ) -> Iterator[Checked]:
     """One answer for each path below `root`, in order; `cache` is a file, by default one in the user's cache folder."""
-    return check_all(_FilesBelow(root, paths), thoroughness, progress, cache)
+    return check_all(FilesBelow(root, paths), "all", progress, cache)
 
 
 def check_all(
-    images: Encoded, thoroughness: Thoroughness = "all", progress: Progress | None = None, cache: Path | None = None
+    images: Contents, thoroughness: Thoroughness = "all", progress: Progress | None = None, cache: Path | None = None
 ) -> Iterator[Checked]:
-    """One answer for each image, in order; only those of a thorough check are kept in the cache."""
-    look = {"all": _decoded, "headers": _headed, "none": _weighed}[thoroughness]
-    file = (cache or cache_folder() / "images.sqlite") if thoroughness == "all" else None
+    """One answer for each image, in order; those of a thorough check are kept in the cache."""
+    if thoroughness == "all":
+        with Memory(f"check 2 {DECODER}", cache) as memory:
+            yield from ask_all(images, lambda index: _decoded(images, index), _packed, _unpacked, memory, progress)
+        return
+    look = _headed if thoroughness == "headers" else _weighed
+    with ThreadPoolExecutor(_threads()) as pool:
+        for start in range(0, len(images), CHUNK):
+            chunk = range(start, min(start + CHUNK, len(images)))
+            yield from pool.map(lambda index: look(images, index), chunk)
+            if progress is not None:
+                progress(chunk.stop, len(images))
+
+
+def ask_files(
+    root: str,
+    paths: Sequence[str],
+    ask: Callable[[str], _Answer],
+    pack: Callable[[_Answer], bytes],
+    unpack: Callable[[bytes], _Answer],
+    memory: Memory,
+    progress: Progress | None = None,
+) -> Iterator[_Answer]:
+    """What `ask` says of each path below `root`; see `ask_all`."""
+    files = FilesBelow(root, paths)
+    return ask_all(files, lambda index: ask(files.path(index)), pack, unpack, memory, progress)
+
+
+def ask_all(
+    images: Contents,
+    ask: Callable[[int], _Answer],
+    pack: Callable[[_Answer], bytes],
+    unpack: Callable[[bytes], _Answer],
+    memory: Memory,
+    progress: Progress | None = None,
+) -> Iterator[_Answer]:
+    """What `ask` says of each image, in order, from threads or from memory.
+
+    An answer that packs to b"" is not kept: why a file could not be read may change without its contents.
+    """
     done, total = 0, len(images)
-    with _Memory(file) as memory, ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor(_threads()) as pool:
         for start in range(0, total, CHUNK):
             chunk = range(start, min(start + CHUNK, total))
-            known = [memory.recall(images, index) for index in chunk]
-            unknown = [index for index, checked in zip(chunk, known, strict=True) if checked is None]
-            fresh = pool.map(lambda index: look(images, index), unknown)
-            for index, checked in zip(chunk, known, strict=True):
-                if checked is None:
-                    checked = next(fresh)
-                    memory.store(images, index, checked)
+            known = [memory.recall(images.path(index), images.stamp(index)) for index in chunk]
+            unknown = [index for index, packed in zip(chunk, known, strict=True) if packed is None]
+            fresh = pool.map(ask, unknown)
+            for index, packed in zip(chunk, known, strict=True):
+                if packed is None:
+                    answer = next(fresh)
+                    if kept := pack(answer):
+                        memory.store(images.path(index), images.stamp(index), kept)
+                else:
+                    answer = unpack(packed)
                 done += 1
                 if progress is not None:
                     progress(done, total)
-                yield checked
+                yield answer
             memory.commit()
 
 
-def _decoded(images: Encoded, index: int) -> Checked:
-    content = images.read(index, MAXIMUM_BYTES + 1)
+def _decoded(images: Contents, index: int) -> Checked:
+    content = images.read(index)
     if isinstance(content, str):
         return Checked(b"", content)
-    if len(content) > MAXIMUM_BYTES:
-        return Checked(b"", f"larger than {MAXIMUM_BYTES} bytes")
     digest = hashlib.sha256(content).digest()
     try:
         picture = decode(content, short_side=1)  # every byte is parsed, at the cheapest scale
@@ -131,7 +165,7 @@ def _decoded(images: Encoded, index: int) -> Checked:
     return Checked(digest, "", *picture.size)
 
 
-def _headed(images: Encoded, index: int) -> Checked:
+def _headed(images: Contents, index: int) -> Checked:
     head = images.read(index, HEAD_BYTES)
     if isinstance(head, str):
         return Checked(b"", head)
@@ -140,18 +174,24 @@ def _headed(images: Encoded, index: int) -> Checked:
     return _weighed(images, index)
 
 
-def _weighed(images: Encoded, index: int) -> Checked:
-    size, _ = images.stamp(index)
-    return Checked(size.to_bytes(8, "little")) if size > 0 else Checked(b"", "it is gone" if size < 0 else "empty file")
+def _weighed(images: Contents, index: int) -> Checked:
+    size = images.stamp(index)[0]
+    if size <= 0:
+        return Checked(b"", "it is gone" if size < 0 else "empty file")
+    return Checked(size.to_bytes(8, "little"), f"larger than {MAXIMUM_BYTES} bytes" if size > MAXIMUM_BYTES else "")
 
 
-def _contents(path: str, limit: int) -> bytes | str:
+def read_file(path: str, limit: int = MAXIMUM_BYTES) -> bytes | str:
+    """The bytes of a regular file, `limit` of them where less than all will do, or why they cannot be had."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return "not a regular file"
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # it may have been replaced since
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):  # it may have been replaced since
                 return "not a regular file"
+            if status.st_size > MAXIMUM_BYTES:
+                return f"larger than {MAXIMUM_BYTES} bytes"
             return file.read(limit)
     except FileNotFoundError:
         return "it is gone"
@@ -165,87 +205,12 @@ def _threads() -> int:
     return min(8, os.cpu_count() or 1)
 
 
-class _Memory:
-    """What earlier checks found, by path, size, time of change and decoder; without a usable file it forgets all."""
-
-    def __init__(self, file: Path | None):
-        self._file = file
-        self._database: sqlite3.Connection | None = None
-        self._decoder = f"1 {PIL.__version__}"  # another Pillow may think otherwise of a damaged file
-
-    def __enter__(self) -> _Memory:
-        if self._file is None:
-            return self
-        with contextlib.suppress(OSError):
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._forgiving():
-            self._database = sqlite3.connect(self._file, timeout=5.0)
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS checks (path BLOB PRIMARY KEY, decoder TEXT, bytes INTEGER,"
-                " mtime_ns INTEGER, sha256 BLOB, reason TEXT, width INTEGER, height INTEGER) WITHOUT ROWID"
-            )
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.commit()
-        if self._database is not None:
-            self._database.close()
-
-    def recall(self, images: Encoded, index: int) -> Checked | None:
-        if self._database is None:
-            return None
-        row = None
-        with self._forgiving():
-            row = self._database.execute(
-                "SELECT sha256, reason, width, height FROM checks"
-                " WHERE path = ? AND decoder = ? AND bytes = ? AND mtime_ns = ?",
-                (os.fsencode(images.path(index)), self._decoder, *images.stamp(index)),
-            ).fetchone()
-        return Checked(*row) if row else None
-
-    def store(self, images: Encoded, index: int, checked: Checked) -> None:
-        """Keep an answer that follows from the contents; why a file could not be read may change without them."""
-        if self._database is None or not checked.sha256:
-            return
-        size, mtime_ns = images.stamp(index)
-        if mtime_ns / 1e9 > time.time() - SETTLED_SECONDS:
-            return
-        with self._forgiving():
-            self._database.execute(
-                "INSERT OR REPLACE INTO checks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (os.fsencode(images.path(index)), self._decoder, size, mtime_ns, *_row(checked)),
-            )
-
-    def commit(self) -> None:
-        if self._database is not None:
-            with self._forgiving():
-                self._database.commit()
-
-    @contextlib.contextmanager
-    def _forgiving(self) -> Iterator[None]:
-        """A cache that is damaged, full, locked or not writable is given up, never an error."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
-            if (
-                self._file
-                and isinstance(error, sqlite3.DatabaseError)
-                and not isinstance(error, sqlite3.OperationalError)
-            ):
-                with contextlib.suppress(OSError):
-                    self._file.unlink()  # it is no database (any more): the next check begins a new one
+def _packed(checked: Checked) -> bytes:
+    if not checked.sha256:
+        return b""
+    return json.dumps([checked.sha256.hex(), checked.reason, checked.width, checked.height]).encode()
 
 
-def _stamp(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
-
-
-def _row(checked: Checked) -> tuple[bytes, str, int, int]:
-    return checked.sha256, checked.reason, checked.width, checked.height
+def _unpacked(packed: bytes) -> Checked:
+    digest, reason, width, height = json.loads(packed)
+    return Checked(bytes.fromhex(digest), reason, width, height)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topfive.images import Picture, decode
+from topfive.images import ImageError, Picture, decode
 
 
 class ImageDataset(Protocol):
@@ -77,7 +77,7 @@ class FileDataset:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        pixels = decode(self.path(index), short_side=self.short_side).pixels
+        pixels = decoded(self, index, self.short_side).pixels
         return pixels.transpose(2, 0, 1).copy(), int(self.labels[index])
 
     def name(self, index: int) -> str:
@@ -86,13 +86,36 @@ class FileDataset:
     def path(self, index: int) -> str:
         return os.path.join(self.root, self.paths[index])
 
+    def encoded(self, index: int) -> str:
+        return self.path(index)
 
-def picture(dataset: ImageDataset, index: int, short_side: int) -> Picture | NDArray[np.uint8]:
+
+@runtime_checkable
+class Encoded(Protocol):
+    """A data set of encoded images."""
+
+    def encoded(self, index: int) -> str | bytes:
+        """What `decode` takes: a path, or the contents."""
+        ...
+
+    def name(self, index: int) -> str: ...
+
+
+def picture(dataset: ImageDataset, index: int, short_side: int | None) -> Picture | NDArray[np.uint8]:
     """One image as `Preprocess` takes it: a file decoded for `short_side`, as predict does it, or pixels in memory."""
-    if isinstance(dataset, FileDataset):
-        return decode(dataset.path(index), short_side)
+    if isinstance(dataset, Encoded):
+        return decoded(dataset, index, short_side)
     image, _ = dataset[index]
     return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+
+
+def decoded(dataset: Encoded, index: int, short_side: int | None) -> Picture:
+    """One image decoded for `short_side`; what is wrong with it is said with its name."""
+    try:
+        return decode(dataset.encoded(index), short_side)
+    except ImageError as error:
+        where = dataset.name(index) if error.where is None else error.where
+        raise ImageError(error.what, where, error.why, error.todo) from None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from topfive.data.check import Checked, Progress, Thoroughness, check_files
+from topfive.data.check import Checked, FilesBelow, Progress, Thoroughness, check_all
 from topfive.data.dataset import FileDataset, ImageDataset, Skipped
 from topfive.data.names import Names
 from topfive.errors import DataError, shown
@@ -45,7 +45,7 @@ class Files:
     root: str
 
     def check(self, paths: Names, thoroughness: Thoroughness, progress: Progress | None) -> Iterator[Checked]:
-        return check_files(self.root, paths, progress, thoroughness=thoroughness)
+        return check_all(FilesBelow(self.root, paths), thoroughness, progress)
 
     def dataset(
         self,
