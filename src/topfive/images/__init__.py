@@ -59,6 +59,7 @@ _DEFLATE_RATIO = 1032  # the most that deflate can shrink
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed zero, nor a restart, nor padding
 _Box = tuple[float, float, float, float]  # left, top, right, bottom
 _ORIENTATION = 0x0112  # the EXIF tag
+_POSITION = 0x8825  # the EXIF tag of the block that GPS fills
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -240,6 +241,35 @@ def _has_many_scans(data: bytes) -> bool:
             scans += 1
         at = start + int.from_bytes(data[start : start + 2], "big")
     return scans > _MAXIMUM_SCANS
+
+
+@dataclass(frozen=True)
+class Exif:
+    """What a file says about its picture beside the pixels.
+
+    `orientation` is the value of the tag whatever it is, None where there is none; `is_located`: it has a GPS position;
+    `is_damaged`: there is a block of EXIF, and nothing can be read from it.
+    """
+
+    orientation: int | None = None
+    is_located: bool = False
+    is_damaged: bool = False
+
+
+def exif(data: bytes) -> Exif:
+    """Of an encoded image, whatever it holds."""
+    try:
+        image = _opened(data)
+        block = image.info.get("exif")
+        tags = Image.Exif()
+        tags.load(block or b"")
+        value: Any = tags.get(_ORIENTATION)
+        position = len(tags.get_ifd(_POSITION)) > 0 if _POSITION in tags else False
+        return Exif(value if isinstance(value, int) else None, position, bool(block) and not len(tags))
+    except MemoryError:
+        raise
+    except Exception:  # whatever a library makes of a damaged block
+        return Exif(is_damaged=True)
 
 
 def _orientation(image: Image.Image) -> int:
