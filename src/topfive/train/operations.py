@@ -1,7 +1,7 @@
 """What AutoAugment and its successors do to an image: shear, posterize, equalize and the rest, by batch.
 
 Each operation takes uint8 images [N, C, H, W] (C is 1 or 3) and one amount an image, float32 [N]; a batch costs a few
-calls an operation, not a few calls an image.  The pixels are torchvision's and Pillow's to a grey level of rounding;
+calls an operation, not a few calls an image.  The pixels are torchvision's and Pillow's, but for rounding;
 torchvision's own functions take one amount a call, and importing them takes as long as importing torch.
 """
 
@@ -19,15 +19,27 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2
 
 def perform(images: Tensor, operations: Tensor, amounts: Tensor) -> Tensor:
     """To each image its operation, an index into `OPERATIONS` (int64 [N]), with its amount (float32 [N])."""
-    result = images.clone()
+    places, changed = [], []
     moved = (operations < len(GEOMETRIC)).nonzero()[:, 0]
     if len(moved):
-        result[moved] = move(images[moved], operations[moved], amounts[moved])
+        places.append(moved)
+        changed.append(move(images.index_select(0, moved), operations[moved], amounts[moved]))
     for operation in sorted(set(operations.tolist())):
         if operation > IDENTITY:
             chosen = (operations == operation).nonzero()[:, 0]
-            result[chosen] = PHOTOMETRIC[OPERATIONS[operation]](images[chosen], amounts[chosen])
-    return result
+            places.append(chosen)
+            changed.append(PHOTOMETRIC[OPERATIONS[operation]](images.index_select(0, chosen), amounts[chosen]))
+    return exchange(images, torch.cat(places), torch.cat(changed)) if places else images
+
+
+def exchange(images: Tensor, places: Tensor, changed: Tensor) -> Tensor:
+    """`images` with those at `places`, int64 [M], replaced by `changed`.
+
+    Whole images are copied, which is many times faster than assignment by index.
+    """
+    sources = torch.arange(len(images))
+    sources[places] = len(images) + torch.arange(len(places))
+    return torch.cat([images, changed]).index_select(0, sources)
 
 
 def move(images: Tensor, operations: Tensor, amounts: Tensor) -> Tensor:
@@ -58,7 +70,10 @@ def resample(
     images: Tensor, theta: Tensor, size: tuple[int, int], outside: Literal["zeros", "reflection"] = "zeros"
 ) -> Tensor:
     """Images of `size` (height, width), read bilinearly where theta [N, 2, 3] says, in `affine_grid`'s coordinates."""
-    grid = F.affine_grid(theta, [len(images), 1, *size], align_corners=False)
+    across, down = (torch.arange(1, 2 * pixels, 2) / pixels - 1 for pixels in reversed(size))
+    along_row = theta[:, None, None, :, 0] * across[:, None]  # [N, 1, width, 2]
+    along_column = theta[:, None, None, :, 1] * down[:, None, None] + theta[:, None, None, :, 2]  # [N, height, 1, 2]
+    grid = along_row + along_column
     found = F.grid_sample(images.float(), grid, mode="bilinear", padding_mode=outside, align_corners=False)
     return to_bytes(found)
 
@@ -83,9 +98,9 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
     if height < 3 or width < 3:
         return images
     pixels = images.float()
-    windows = [pixels[:, :, y : y + height - 2, x : x + width - 2] for y in range(3) for x in range(3)]
-    inner = windows[4]
-    smooth = (torch.stack(windows).sum(0) + 4 * inner) / 13  # the kernel of Pillow's SMOOTH
+    rows = pixels[:, :, :-2] + pixels[:, :, 1:-1] + pixels[:, :, 2:]
+    inner = pixels[:, :, 1:-1, 1:-1]
+    smooth = (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:] + 4 * inner) / 13  # the kernel of Pillow's SMOOTH
     result = images.clone()
     result[:, :, 1:-1, 1:-1] = blend(smooth.round_(), inner, factor)
     return result
@@ -98,14 +113,14 @@ def posterize(images: Tensor, bits: Tensor) -> Tensor:
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
     """Invert the pixels at or above the threshold."""
-    return torch.where(images >= by_image(threshold), ~images, images)
+    return images ^ to_bytes(255 * (images - by_image(threshold.ceil() - 1)).clamp_(0, 1))
 
 
 def autocontrast(images: Tensor, _: Tensor) -> Tensor:
     """Stretch each channel to the range from 0 to 255, unless it is all of one value."""
-    low, high = (extreme.float() for extreme in torch.aminmax(images.flatten(2), dim=2, keepdim=True))
-    stretched = (images.flatten(2) - low) * (255 / (high - low).clamp_(min=1))
-    return torch.where((high > low)[..., None], to_bytes(stretched).view_as(images), images)
+    low, high = (extreme.float() for extreme in (images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)))
+    scale = torch.where(high > low, 255 / (high - low).clamp(min=1), 1.0)
+    return to_bytes((images - torch.where(high > low, low, 0.0)) * scale)
 
 
 def equalize(images: Tensor, _: Tensor) -> Tensor:
@@ -130,8 +145,8 @@ def luma(images: Tensor) -> Tensor:
     """float32 [N, 1, H, W], in whole grey levels."""
     if images.shape[1] == 1:
         return images.float()
-    red, green, blue = images.unbind(1)
-    return (red * LUMA[0] + green * LUMA[1] + blue * LUMA[2]).round_()[:, None]
+    weighted = images[:, :1] * LUMA[0]
+    return weighted.add_(images[:, 1:2], alpha=LUMA[1]).add_(images[:, 2:], alpha=LUMA[2]).round_()
 
 
 def blend(other: Tensor, images: Tensor, factor: Tensor) -> Tensor:
@@ -141,7 +156,7 @@ def blend(other: Tensor, images: Tensor, factor: Tensor) -> Tensor:
 
 def to_bytes(pixels: Tensor) -> Tensor:
     """float32 to uint8, rounded and clipped; spoils what it is given."""
-    return pixels.round_().clamp_(0, 255).byte()
+    return pixels.round_().clamp_(0, 255).short().byte()  # by way of int16 for speed: that is done by vectors
 
 
 def by_image(amounts: Tensor) -> Tensor:
