@@ -48,3 +48,24 @@ def overlay(pixels: Pixels, heat: NDArray[np.float32]) -> Pixels:
     opacity = (0.8 * level**0.75)[..., None]
     blended: Pixels = np.rint(opacity * colour + (1 - opacity) * grey).clip(0, 255).astype(np.uint8)
     return blended
+
+
+def brightest(worth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is above 0 in a map, as heat from 0 to 1; all zeros where nothing is."""
+    above = np.nan_to_num(worth).clip(0)
+    heat: NDArray[np.float32] = (above / max(float(above.max(initial=0)), np.finfo(np.float32).tiny)).astype(np.float32)
+    return heat
+
+
+def gathered(attributions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Attributions [C, H, W] -> [H, W]: each pixel's with those of its neighbours, so that speckle cancels out.
+
+    They are weighted by a pyramid that reaches over a twentieth of the picture.
+    """
+    whole = attributions.sum(0)
+    reach = max(1, min(whole.shape) // 40)
+    slope = np.minimum(np.arange(1, 2 * reach), np.arange(2 * reach - 1, 0, -1)) / reach**2
+    for axis in (0, 1):
+        whole = np.apply_along_axis(np.convolve, axis, whole, slope, "same")
+    near: NDArray[np.float32] = whole.astype(np.float32)
+    return near
