@@ -64,3 +64,9 @@ class Page(HTMLParser):
             assert kind in ("data:image/png", "data:image/jpeg")
             images.append(Image.open(io.BytesIO(base64.b64decode(data, validate=True))))
         return images
+
+
+def section(html: str, key: str) -> str:
+    """One section of the page."""
+    start = html.index(f'<section id="{key}"')
+    return html[start : html.index("</section>", start) + len("</section>")]

@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from report.parsed import Page
+from report.parsed import Page, section
 from report.samples import FASHION, contents, evaluation
 from topfive.report import confusion, render
+from topfive.report.neighbours import blocks
 
 
 def classes(count: int) -> tuple[str, ...]:
@@ -46,22 +47,51 @@ def test_few_classes_are_counted(count: int) -> None:
 
 @pytest.mark.parametrize("count", [confusion.MAXIMUM_COUNTED + 1, confusion.MAXIMUM_NAMED])
 def test_more_classes_are_shaded_with_their_names(count: int) -> None:
-    parsed = Page(render(contents(evaluation(classes(count), n=600))))
-    assert not any(attributes.get("class") == "matrix" for attributes in parsed.all("table"))
+    html = section(render(contents(evaluation(classes(count), n=600))), "confusion")
+    assert 'aria-label="Confusion matrix"' in html
+    assert "<table class" not in html[: html.index('aria-label="Block A"') - len('<table class="matrix" ')]
+    parsed = Page(html)
     (image,) = parsed.images("image", "href")
     assert image.size == (count, count)
     labels = [text for text in parsed.texts if text.startswith("class 00")]
     assert set(classes(count)) <= set(labels)
 
 
-@pytest.mark.parametrize(("count", "side", "together"), [(61, 61, 1), (250, 250, 1), (251, 126, 2), (1000, 250, 4)])
+@pytest.mark.parametrize(("count", "side", "together"), [(61, 61, 1), (500, 500, 1), (501, 251, 2), (1000, 500, 2)])
 def test_many_classes_share_pixels(count: int, side: int, together: int) -> None:
-    drawn = confusion.picture(np.eye(count, dtype=np.int64), classes(count))
+    alone = [(index,) for index in range(count)]
+    drawn = confusion.picture(np.eye(count, dtype=np.int64), classes(count), alone)
     assert drawn.together == together
     pixels = confusion.shades(np.eye(count, dtype=np.int64), together)
     assert pixels.shape == (side, side, 4)
     assert not drawn.named
-    assert all(0 < place < drawn.side for place, _ in drawn.labels)
+
+
+def test_the_worst_blocks_are_shown_as_tables() -> None:
+    counts = np.diag(np.full(100, 20))
+    counts[[3, 97, 50], [97, 3, 51]] = 9, 2, 4
+    counts[97, 10] = 1
+    drawn = confusion.picture(counts, classes(100), found := blocks(counts, confusion.BLOCK))
+    worst, *others = confusion.worst_blocks(counts, classes(100), found, drawn)
+    assert {"class 0003", "class 0097", "class 0010"} == set(worst.classes)
+    assert (worst.letter, worst.wrong, worst.elsewhere) == ("A", 12, 0)
+    cells = {
+        (row, column): cell.count for row, line in worst.rows for column, cell in zip(worst.classes, line, strict=True)
+    }
+    assert cells["class 0003", "class 0097"] == 9
+    assert cells["class 0097", "class 0003"] == 2
+    assert cells["class 0097", "class 0010"] == 1
+    assert [(block.letter, block.wrong) for block in others] == [("B", 4)]
+    place = [index for chain in found for index in chain].index(
+        min(found[found.index(next(c for c in found if 3 in c))])
+    )
+    assert 0 <= worst.start <= drawn.side * place / 100 <= worst.start + worst.side
+
+
+def test_without_an_error_there_is_no_block() -> None:
+    counts = np.eye(30, dtype=np.int64)
+    found = blocks(counts, confusion.BLOCK)
+    assert confusion.worst_blocks(counts, classes(30), found, confusion.picture(counts, classes(30), found)) == []
 
 
 def test_a_shade_tells_right_from_wrong_and_how_much() -> None:

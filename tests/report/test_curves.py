@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from report.parsed import Page
+from report.parsed import Page, section
 from report.samples import contents, curve
 from topfive.report import curves, render
 
 
 def section_of(**changes: object) -> Page:
-    return Page(render(contents(mistakes=(), **changes)))
+    return Page(section(render(contents(mistakes=(), **changes)), "learning"))
 
 
 def charts(page: Page) -> list[str]:
@@ -63,7 +63,7 @@ def test_gaps_and_numbers_that_are_none_are_passed_over() -> None:
     counts = [attributes["d"].count("L") for attributes in page.all("path") if "L" in attributes["d"]]
     assert counts == [4, 4, 4]
     assert "inf" not in page.text
-    assert page.texts.count("\N{EN DASH}") == 4  # three here, and the recipe's weights
+    assert page.texts.count("\N{EN DASH}") == 3
 
 
 def test_the_numbers_are_those_of_the_log() -> None:

@@ -21,7 +21,7 @@ from report.samples import FASHION, Pictures, contents, curve, evaluation
 from topfive.data import Skipped
 from topfive.errors import ResourceError, UsageError
 from topfive.evaluate import ClassScore, Evaluation, Interval
-from topfive.report import Contents, Mistake, Shipped, page, render, worst_mistakes, write_report
+from topfive.report import Contents, Mistake, Pair, Shipped, page, render, worst_mistakes, write_report
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -45,7 +45,9 @@ HOSTILE = (
 def test_a_whole_page_parses_and_has_every_section() -> None:
     parsed = Page(render(contents()))
     sections = [attributes["id"] for attributes in parsed.all("section")]
-    assert sections == ["result", "learning", "confusion", "classes", "mistakes", "skipped", "file", "recipe"]
+    assert sections == [
+        *("result", "learning", "classes", "confusion", "pairs", "mistakes", "calibration", "data", "file", "recipe"),
+    ]
     assert [attributes["href"] for attributes in parsed.all("a")] == [f"#{key}" for key in sections]
     assert parsed.all("html") == [{"lang": "en"}]
 
@@ -112,15 +114,18 @@ def test_top5_is_left_out_where_it_is_always_right() -> None:
 def test_the_least_contents_make_a_page() -> None:
     result = evaluation(("cat", "dog"), n=3)
     bare = contents(
-        result, curve=(), best_epoch=None, mistakes=(), skipped=(), shipped=None, recipe={}, environment={}, counts={}
+        result,
+        **{"curve": (), "best_epoch": None, "mistakes": (), "skipped": (), "shipped": None, "recipe": {}},
+        **{"environment": {}, "counts": {}, "balance": {}},
     )
     parsed = Page(render(bare))
     assert [attributes["id"] for attributes in parsed.all("section")] == [
         "result",
-        "confusion",
         "classes",
+        "confusion",
         "mistakes",
-        "skipped",
+        "calibration",
+        "data",
     ]
 
 
@@ -159,6 +164,8 @@ def hostile_contents(names: list[str]) -> Contents:
         counts={name: 1},
         split=name,
         mistakes=mistakes,
+        pairs=[Pair(name, names[-1], 3, 4, tuple(mistakes))],
+        balance={name: np.arange(len(names)) + 1},
         skipped=tuple(Skipped(each, f"why {each}") for each in names),
         shipped=Shipped(name, 1, 0.0, 1e-4, 1, 1.0),
         recipe={each: each for each in names},
@@ -254,7 +261,7 @@ def test_a_thousand_classes_and_fifty_thousand_images_stay_small() -> None:
     assert "The first 200" in text
     assert "102 of 5,000 epochs" in text  # every fiftieth, the best and the last
     (matrix,) = parsed.images("image", "href")
-    assert matrix.size == (250, 250)
+    assert matrix.size == (500, 500)
 
 
 def test_the_file_is_replaced_whole(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from report.parsed import Page
+from report.parsed import Page, section
 from report.samples import FASHION, contents, evaluation
 from topfive.evaluate import measure
 from topfive.report import per_class, render
@@ -16,7 +16,7 @@ ROW = re.compile(r'<tr><th scope="row">([^<]+)</th>' + r'<td class="number">([^<
 
 def test_the_rows_are_the_evaluations() -> None:
     result = evaluation(n=1500)
-    found = {name: rest for name, *rest in ROW.findall(render(contents(result)))}
+    found = {name: rest for name, *rest in ROW.findall(section(render(contents(result)), "classes"))}
     assert found == {
         score.name: [f"{score.support:,}", f"{score.precision:.2%}", f"{score.recall:.2%}", f"{score.f1:.2%}"]
         for score in result.per_class
@@ -42,7 +42,8 @@ def test_a_fraction_of_nothing_is_a_dash() -> None:
 
 def test_beyond_thirty_the_rest_is_folded_away() -> None:
     def page(count: int) -> str:
-        return render(contents(evaluation(tuple(f"class {i}" for i in range(count)), n=900), mistakes=()))
+        html = render(contents(evaluation(tuple(f"class {i}" for i in range(count)), n=900), mistakes=()))
+        return section(html, "classes")
 
     assert "The other" not in page(per_class.OPEN)
     html = page(per_class.OPEN + 7)

@@ -23,6 +23,7 @@ from topfive.errors import TopfiveError, escaped
 VERBS = {
     "train": "Train a classifier on a folder, a CSV file or a named data set.",
     "evaluate": "Measure an artifact on labelled images.",
+    "compare": "Lay finished runs side by side: which is better by more than chance?",
     "predict": "Name what is in photographs.",
     "export": "Turn a run folder or weights into the one shipped file.",
     "models": "List the networks, each with its paper and its exact counts.",

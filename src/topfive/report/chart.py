@@ -41,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """One drawing of WIDTH x HEIGHT; `mark` is the x of a vertical line."""
+    """One drawing of WIDTH x HEIGHT; `mark` is the x of a vertical line, `x_label` says what x counts."""
 
     title: str
     x_ticks: tuple[Tick, ...]
@@ -49,6 +49,7 @@ class Chart:
     lines: tuple[Line, ...]
     logarithmic: bool
     mark: float | None
+    x_label: str
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -74,8 +75,15 @@ class _Axis:
         return round(self.start + (value - low) / (high - low) * (self.end - self.start), 1)
 
 
-def draw(title: str, series: Sequence[Series], *, mark: float | None = None, fractions: bool = False) -> Chart | None:
-    """A chart of whole x (epochs) and of y that are `fractions`, or amounts from 0; None where no y is a number."""
+def draw(
+    title: str,
+    series: Sequence[Series],
+    *,
+    mark: float | None = None,
+    fractions: bool = False,
+    x_label: str = "epoch",
+) -> Chart | None:
+    """A chart of whole x and of y that are `fractions`, or amounts from 0; None where no y is a number."""
     kept = [Series(one.label, one.style, thinned(points)) for one in series if (points := _finite(one.points))]
     if not kept:
         return None
@@ -106,6 +114,7 @@ def draw(title: str, series: Sequence[Series], *, mark: float | None = None, fra
         lines=tuple(_line(one, across, up) for one in kept),
         logarithmic=logarithmic,
         mark=across.at(mark) if mark is not None and min(xs) <= mark <= max(xs) else None,
+        x_label=x_label,
     )
 
 

@@ -1,4 +1,4 @@
-"""What was taken for what: counts where they can be read, shades where they cannot, and the commonest confusions."""
+"""What was taken for what: counts where they can be read; shades, and the worst blocks of them, where they cannot."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topfive.report.chart import ticks
 from topfive.report.contents import Contents
+from topfive.report.neighbours import Chain, blocks
 from topfive.report.picture import data_uri
 from topfive.report.section import Section
-from topfive.report.wording import short
 
 MAXIMUM_COUNTED = 20  # classes up to which the matrix is a table of numbers
 MAXIMUM_NAMED = 60  # classes up to which the picture has their names beside it
-MAXIMUM_SIDE = 250  # pixels of the picture; more classes share a pixel
-LEVEL = 3  # characters of a class name that fit above a column
+MAXIMUM_SIDE = 500  # pixels of the picture; more classes share a pixel
+BLOCK = 10  # classes at most in a block that is shown as a table of its own
+BLOCKS = 4
 CONFUSIONS = 15
 SHADES = 10
 _RIGHT, _WRONG = (58, 138, 116), (214, 96, 54)  # legible on black and on white
 _NAMED_STEP, _NAMED_MARGIN = 11, 140  # units of the drawing a class, and for a name
-_PLAIN_SIDE, _PLAIN_MARGIN = 400, 36
+_PLAIN_SIDE, _PLAIN_MARGIN = 400, 16
 
 
 @dataclass(frozen=True)
@@ -53,29 +53,44 @@ class Shaded:
     together: int  # classes that share a row
 
 
+@dataclass(frozen=True)
+class Block:
+    """Classes that are taken for each other, with their part of the matrix; `start` and `side` in its units.
+
+    `wrong` images were taken for another class of the block, `elsewhere` for one of the others.
+    """
+
+    letter: str
+    start: float
+    side: float
+    classes: tuple[str, ...]
+    rows: list[tuple[str, list[Cell]]]
+    wrong: int
+    elsewhere: int
+
+
 def section(contents: Contents) -> Section:
     result = contents.evaluation
     counts, classes = result.confusion, result.classes
     counted = len(classes) <= MAXIMUM_COUNTED
-    wrong = int(counts.sum() - np.trace(counts))
+    chains = [] if counted else blocks(counts, BLOCK)
+    drawn = None if counted else picture(counts, classes, chains)
     return Section(
         "confusion",
         "Confusion",
         "confusion.html",
         {
             "classes": classes,
-            "upright": max(len(short(name)) for name in classes) > LEVEL,
-            "rows": list(zip(classes, table(counts), strict=True)) if counted else [],
-            "picture": None if counted else picture(counts, classes),
+            "rows": list(zip(classes, table(counts, _shares(counts)), strict=True)) if counted else [],
+            "picture": drawn,
+            "blocks": worst_blocks(counts, classes, chains, drawn) if drawn else [],
             "confusions": commonest(counts, classes) if len(classes) > 2 else (),
-            "wrong": wrong,
-            "shades": range(1, SHADES + 1),
+            "wrong": int(counts.sum() - np.trace(counts)),
         },
     )
 
 
-def table(counts: NDArray[np.int64]) -> list[list[Cell]]:
-    shares = _shares(counts)
+def table(counts: NDArray[np.int64], shares: NDArray[np.float64]) -> list[list[Cell]]:
     return [
         [
             Cell(int(number), _shade(float(shares[row, column]), right=row == column))
@@ -95,19 +110,44 @@ def commonest(counts: NDArray[np.int64], classes: tuple[str, ...]) -> tuple[Conf
     return tuple(Confusion(classes[truths[i]], classes[guesses[i]], int(numbers[i]), float(shares[i])) for i in order)
 
 
-def picture(counts: NDArray[np.int64], classes: tuple[str, ...]) -> Shaded:
-    total = len(classes)
-    together = math.ceil(total / MAXIMUM_SIDE)
-    pixels = shades(counts, together)
-    if total <= MAXIMUM_NAMED:
-        side: float = total * _NAMED_STEP
-        labels = tuple(((index + 0.5) * _NAMED_STEP, name) for index, name in enumerate(classes))
-        return Shaded(data_uri(pixels), side, _NAMED_MARGIN, labels, True, together)
-    unit = _PLAIN_SIDE / (len(pixels) * together)  # the last row may stand for fewer classes
-    labels = tuple(
-        ((index + 0.5) * unit, f"{index:,.0f}") for index in ticks(0, total - 1, whole=True) if index <= total - 1
-    )
-    return Shaded(data_uri(pixels), _PLAIN_SIDE, _PLAIN_MARGIN, labels, False, together)
+def picture(counts: NDArray[np.int64], classes: tuple[str, ...], chains: list[Chain]) -> Shaded:
+    """The whole matrix in the order of the `chains`, with the names beside it where these can be read."""
+    order = [index for chain in chains for index in chain]
+    together = math.ceil(len(order) / MAXIMUM_SIDE)
+    uri = data_uri(shades(counts[np.ix_(order, order)], together))
+    if len(order) > MAXIMUM_NAMED:
+        return Shaded(uri, _PLAIN_SIDE, _PLAIN_MARGIN, (), False, together)
+    labels = tuple(((place + 0.5) * _NAMED_STEP, classes[index]) for place, index in enumerate(order))
+    return Shaded(uri, len(order) * _NAMED_STEP, _NAMED_MARGIN, labels, True, together)
+
+
+def worst_blocks(
+    counts: NDArray[np.int64], classes: tuple[str, ...], chains: list[Chain], drawn: Shaded
+) -> list[Block]:
+    """The chains with the most errors inside, the worst first."""
+    starts = np.cumsum([0, *map(len, chains)]).tolist()
+    unit = drawn.side / (math.ceil(starts[-1] / drawn.together) * drawn.together)  # the last row may be of fewer
+    shares = _shares(counts)
+    inside = [counts[np.ix_(chain, chain)] for chain in chains]
+    wrong = [int(part.sum() - np.trace(part)) for part in inside]
+    worst = sorted((place for place in range(len(chains)) if wrong[place]), key=lambda place: -wrong[place])
+    return [
+        Block(
+            letter=letter,
+            start=round(starts[place] * unit, 2),
+            side=round(len(chains[place]) * unit, 2),
+            classes=tuple(classes[index] for index in chains[place]),
+            rows=[
+                (classes[index], cells)
+                for index, cells in zip(
+                    chains[place], table(inside[place], shares[np.ix_(chains[place], chains[place])]), strict=True
+                )
+            ],
+            wrong=wrong[place],
+            elsewhere=int(counts[list(chains[place])].sum() - inside[place].sum()),
+        )
+        for letter, place in zip("ABCD", worst[:BLOCKS], strict=False)
+    ]
 
 
 def shades(counts: NDArray[np.int64], together: int = 1) -> NDArray[np.uint8]:

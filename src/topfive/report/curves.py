@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from topfive.report.chart import Point, Series, draw
@@ -23,9 +23,9 @@ _COLUMNS = (  # key, heading, how it is printed
 
 def section(contents: Contents) -> Section | None:
     epochs = [entry for entry in contents.curve if _number(entry, "epoch") is not None]
-    train = Series("training", "train", _points(epochs, "train_loss"))
-    validation = Series("validation", "val", _points(epochs, "val_nll"))
-    accuracy = Series("validation", "val", _points(epochs, "val_top1"))
+    train = Series("training", "train", points(epochs, "train_loss"))
+    validation = Series("validation", "val", points(epochs, "val_nll"))
+    accuracy = Series("validation", "val", points(epochs, "val_top1"))
     best = contents.best_epoch
     charts = [draw("Loss", [train, validation], mark=best), draw("Accuracy", [accuracy], mark=best, fractions=True)]
     if not any(charts):
@@ -59,9 +59,10 @@ def _kept(epochs: list[Mapping[str, Any]], best: int | None) -> list[Mapping[str
     ]
 
 
-def _points(epochs: list[Mapping[str, Any]], key: str) -> list[Point]:
-    pairs = ((float(entry["epoch"]), _number(entry, key)) for entry in epochs)
-    return [(x, y) for x, y in pairs if y is not None]
+def points(epochs: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
+    """Of each epoch that has a number under `key`, both."""
+    pairs = ((_number(entry, "epoch"), _number(entry, key)) for entry in epochs)
+    return [(x, y) for x, y in pairs if x is not None and y is not None]
 
 
 def _number(entry: Mapping[str, Any], key: str) -> float | None:

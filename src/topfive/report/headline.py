@@ -34,7 +34,8 @@ def section(contents: Contents) -> Section:
         )
     balanced = sum(score.recall for score in measured) / len(measured)
     figures += [
-        Figure("Balanced accuracy", percent(balanced), "mean recall of the classes, each counting alike"),
+        Figure("Macro-F1", percent(result.macro_f1), "mean F1 of the classes, each counting alike"),
+        Figure("Balanced accuracy", percent(balanced), "mean recall of the classes"),
         Figure(
             "Log-likelihood loss", f"{result.nll:z.4f}", "mean of \N{MINUS SIGN}log p(truth), in nats; 0 is perfect"
         ),

@@ -1,4 +1,4 @@
-"""The pictures it was wrong about, the surest first."""
+"""The pictures it was wrong about, the surest first, each beside where the network looked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from topfive.report.contents import Contents, Mistake
+from topfive.report.contents import Contents, Mistake, Pixels
 from topfive.report.picture import data_uri, is_small
 from topfive.report.section import Section
 
@@ -14,31 +14,48 @@ MAXIMUM = 60  # pictures; more make a page that nobody scrolls through
 
 
 @dataclass(frozen=True)
-class Shown:
+class Embedded:
     """`uri` is "" where there is no picture; `crisp` ones are scaled up without blurring."""
 
-    mistake: Mistake
     uri: str
     crisp: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """`heat` is None where the network has no map."""
+
+    mistake: Mistake
+    alt: str
+    picture: Embedded
+    heat: Embedded | None
 
 
 def section(contents: Contents) -> Section:
     result = contents.evaluation
     ordered = sorted(contents.mistakes, key=lambda mistake: -mistake.probability)[:MAXIMUM]
+    examples = [shown(mistake) for mistake in ordered]
     return Section(
         "mistakes",
         "Mistakes",
         "mistakes.html",
         {
-            "shown": [_shown(mistake) for mistake in ordered],
+            "shown": examples,
+            "heated": any(one.heat for one in examples),
             "wrong": int(result.confusion.sum() - np.trace(result.confusion)),
             "n": result.n,
         },
     )
 
 
-def _shown(mistake: Mistake) -> Shown:
-    if mistake.pixels is None:
-        return Shown(mistake, "", False)
-    pixels = np.ascontiguousarray(mistake.pixels.transpose(1, 2, 0))
-    return Shown(mistake, data_uri(pixels), is_small(pixels))
+def shown(mistake: Mistake) -> Shown:
+    alt = f"{mistake.truth}, taken for {mistake.guess}"
+    heat = None if mistake.heat is None else _embedded(mistake.heat)
+    return Shown(mistake, alt, _embedded(mistake.pixels), heat)
+
+
+def _embedded(pixels: Pixels | None) -> Embedded:
+    if pixels is None:
+        return Embedded("", False)
+    picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    return Embedded(data_uri(picture), is_small(picture))

@@ -5,23 +5,36 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any
 
 from topfive import artifact
 from topfive.errors import need
-from topfive.report import confusion, curves, headline, mistakes, per_class, record, wording
+from topfive.report import (
+    calibration,
+    confusion,
+    curves,
+    data,
+    headline,
+    mistakes,
+    pairs,
+    per_class,
+    record,
+    wording,
+)
 from topfive.report.contents import Contents
 from topfive.report.section import Section
 
 SECTIONS: tuple[Callable[[Contents], Section | None], ...] = (
     headline.section,
     curves.section,
-    confusion.section,
     per_class.section,
+    confusion.section,
+    pairs.section,
     mistakes.section,
-    record.skipped,
+    calibration.section,
+    data.section,
     record.shipped,
     record.made,
 )
@@ -34,13 +47,25 @@ def write_report(path: str | os.PathLike[str], contents: Contents) -> None:
 
 def render(contents: Contents) -> str:
     """The page; equal contents give equal pages.  UsageError where jinja2 is missing."""
-    style = _resource("style.css")
     sections = [section for build in SECTIONS if (section := build(contents)) is not None]
+    return document(contents.title, sections, "about.html", contents)
+
+
+def document(title: str, sections: Sequence[Section], header_template: str, header: object) -> str:
+    """A whole HTML page: the title, the `header` drawn by its template, and the sections."""
+    style = _resource("style.css")
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     html: str = (
         _environment()
         .get_template("page.html")
-        .render(contents=contents, sections=sections, style=style, style_digest=digest)
+        .render(
+            title=title,
+            sections=sections,
+            header_template=header_template,
+            header=header,
+            style=style,
+            style_digest=digest,
+        )
     )
     return html
 
@@ -62,6 +87,9 @@ def _environment() -> Any:
         scientific=wording.scientific,
         short=wording.short,
         setting=wording.setting,
+        points=wording.points,
+        chance=wording.chance,
+        verdict=wording.verdict,
     )
     return environment
 

@@ -1,34 +1,32 @@
-"""What a reader needs to believe the run or to repeat it: files left out, the file shipped, recipe and environment."""
+"""What a reader needs to use the run or to repeat it: the file shipped, its speed, recipe and environment."""
 
 from __future__ import annotations
 
-from collections import Counter
-
 from topfive.report.contents import Contents
+from topfive.report.headline import Figure
 from topfive.report.section import Section
-
-MAXIMUM_SKIPPED = 200  # rows; the reasons of all are counted
-
-
-def skipped(contents: Contents) -> Section:
-    # A file that was left out before training may be met again by the evaluation.
-    files = list(dict.fromkeys((*contents.skipped, *contents.evaluation.skipped)))
-    return Section(
-        "skipped",
-        "Skipped files",
-        "skipped.html",
-        {
-            "files": files[:MAXIMUM_SKIPPED],
-            "total": len(files),
-            "reasons": Counter(file.reason for file in files).most_common(10),
-        },
-    )
+from topfive.report.wording import amount, duration, size
 
 
 def shipped(contents: Contents) -> Section | None:
-    if contents.shipped is None:
+    file = contents.shipped
+    if file is None:
         return None
-    return Section("file", "The shipped file", "shipped.html", {"shipped": contents.shipped})
+    figures = [Figure("File", size(file.file_bytes), "all that is needed to use it")]
+    if file.params is not None:
+        figures.append(Figure("Parameters", amount(file.params), f"{file.params:,} trainable"))
+    if file.macs is not None:
+        figures.append(Figure("Multiply-accumulates", amount(file.macs), f"{file.macs:,} an image"))
+    if file.speed is not None:
+        threads = f"{file.speed.threads} {'thread' if file.speed.threads == 1 else 'threads'}"
+        slowest = f"median of one image by itself; 95% within {duration(file.speed.latency_p95)}"
+        many = f"images a second, {file.speed.batch_size} at a time, on {threads}"
+        figures += [
+            Figure("Latency", duration(file.speed.latency_p50), slowest),
+            Figure("Throughput", f"{file.speed.throughput:,.{0 if file.speed.throughput >= 100 else 1}f}", many),
+        ]
+    view = {"shipped": file, "figures": figures, "processor": str(contents.environment.get("processor", ""))}
+    return Section("file", "The shipped file", "shipped.html", view)
 
 
 def made(contents: Contents) -> Section | None:

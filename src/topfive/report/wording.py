@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from topfive.errors import MAXIMUM_SHOWN, shown
+from topfive.evaluate.paired import Paired
 
+SIGNIFICANT = 0.05
 SHORT = 26  # characters of a class name beside a matrix
 
 
@@ -29,6 +31,23 @@ def percent(fraction: float) -> str:
     return f"{fraction:.2%}"
 
 
+def points(difference: float) -> str:
+    """A difference of fractions, in percentage points with its sign."""
+    return f"{100 * difference:+.2f}".replace("-", "\N{MINUS SIGN}") if round(100 * difference, 2) else "0.00"
+
+
+def chance(p: float) -> str:
+    """A p-value to two digits, very small ones as a bound."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.2f}" if p >= 0.1 else f"{p:.2g}"
+
+
+def verdict(found: Paired) -> str:
+    """What a p-value below or above 0.05 says in words."""
+    if found.p >= SIGNIFICANT:
+        return "not shown"
+    return "first is better" if found.difference > 0 else "second is better"
+
+
 def count(number: int) -> str:
     return f"{number:,}"
 
@@ -45,6 +64,28 @@ def size(number_of_bytes: int) -> str:
     return f"{amount:.{2 if amount < 9.995 else 1 if amount < 99.95 else 0}f} {unit}"
 
 
+def amount(number: int) -> str:
+    """A large count to three digits: 61.7 thousand, 4.65 million."""
+    for power, word in ((10**9, "billion"), (10**6, "million"), (10**3, "thousand")):
+        if number >= 0.9995 * power:
+            part = number / power
+            return f"{part:.{2 if part < 9.995 else 1 if part < 99.95 else 0}f} {word}"
+    return str(number)
+
+
+def duration(seconds: float) -> str:
+    """Two or three digits and the unit: 840 \N{MICRO SIGN}s, 3.2 ms, 95 ms, 1.2 s, 12 min."""
+    if seconds >= 5400:
+        return f"{seconds / 3600:.1f} h"
+    if seconds >= 90:
+        return f"{seconds / 60:.0f} min"
+    for unit, factor in (("s", 1.0), ("ms", 1e3)):
+        if seconds * factor >= 0.9995:
+            part = seconds * factor
+            return f"{part:.{1 if part < 9.95 else 0}f} {unit}"
+    return f"{seconds * 1e6:.0f} \N{MICRO SIGN}s"
+
+
 def scientific(number: float) -> str:
     """Two digits and the power of ten: 1.2e-6."""
     digits, power = f"{number:.1e}".split("e")
@@ -53,7 +94,7 @@ def scientific(number: float) -> str:
 
 def setting(value: object) -> str:
     """A value of a recipe or an environment."""
-    if value is None or value == "":
+    if value in (None, "", [], ()):
         return "\N{EN DASH}"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from topfive.artifact import Card
 from topfive.data import ImageDataset, Splits
-from topfive.data.table import label_cell, path_cell
 from topfive.evaluate import Evaluation, evaluate, fit_temperature
+from topfive.evaluate.speed import Speed, measure_speed
+from topfive.explain import grad_cam, overlay
 from topfive.export import Parity, export, golden_images
 from topfive.export.folder import write_folder
 from topfive.labels import Labels, imagenet
 from topfive.models import spec
+from topfive.nn.classifier import Classifier
+from topfive.nn.measure import count_facts
 from topfive.predictor import Predictor
 from topfive.preprocess import Preprocess
-from topfive.report import Contents, Shipped, worst_mistakes, write_report
+from topfive.report import Contents, Mistake, Shipped, hardest_pairs, worst_mistakes, write_report
+from topfive.report.contents import Pixels
+from topfive.report.predictions import PREDICTIONS, predictions_table
+from topfive.report.result import RESULT, Result, to_json
 from topfive.spec import Paper
 from topfive.train.loop import Work, answers
 from topfive.train.state import State
 
-ARTIFACT, PREDICTIONS, REPORT = "model.onnx", "predictions.csv", "report.html"
+ARTIFACT, REPORT = "model.onnx", "report.html"
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
     write_folder(model, folder, preprocess=preprocess, labels=labels, card=card, temperature=temperature)
     predictor = Predictor.load(folder / ARTIFACT, threads=work.placement.threads, batch_size=64)
     evaluation = evaluate(predictor, measured)
-    work.run.write(PREDICTIONS, predictions_table(evaluation, splits.classes).encode())
+    work.run.write(PREDICTIONS, predictions_table(evaluation, splits.classes).encode(errors="surrogateescape"))
     report = Report(
         run=folder,
         artifact=folder / ARTIFACT,
@@ -99,8 +106,33 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
         seconds=state.seconds,
         best_epoch=state.best.epoch + 1 if state.best.weights else work.recipe.epochs,
     )
-    write_report(folder / REPORT, contents_of(report, work, splits, measured))
+    result = result_of(report, model, preprocess, measure_speed(predictor), work.recipe.model)
+    write_report(folder / REPORT, contents_of(report, result, work, splits, Evidence(model, preprocess)))
+    work.run.write(RESULT, to_json(result))  # last: who finds it, finds a finished run
     return report
+
+
+def result_of(report: Report, model: Classifier, preprocess: Preprocess, speed: Speed, name: str) -> Result:
+    """The run in figures."""
+    evaluation = report.evaluation
+    facts = count_facts(spec(name).build, preprocess.side, model.num_classes, model.in_channels)
+    return Result(
+        model=name,
+        split=report.split,
+        n=evaluation.n,
+        top1=evaluation.top1,
+        top5=evaluation.top5,
+        macro_f1=evaluation.macro_f1,
+        nll=evaluation.nll,
+        ece=evaluation.ece,
+        temperature=report.temperature,
+        best_epoch=report.best_epoch,
+        seconds=report.seconds,
+        params=facts.params,
+        macs=facts.macs,
+        file_bytes=report.artifact.stat().st_size,
+        speed=speed,
+    )
 
 
 def held_out(splits: Splits) -> tuple[str, ImageDataset]:
@@ -135,25 +167,34 @@ def card_of(work: Work, splits: Splits, state: State) -> Card:
     )
 
 
-def predictions_table(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
-    """CSV `path,label,predicted,probability,correct`, one row an image, in the order of the data set."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["path", "label", "predicted", "probability", "correct"])
-    best = evaluation.probabilities.argmax(axis=1)
-    for name, label, guess, row in zip(
-        evaluation.names, evaluation.labels, best, evaluation.probabilities, strict=True
-    ):
-        cells = [path_cell(name), label_cell(classes[label]), label_cell(classes[guess])]
-        writer.writerow([*cells, f"{row[guess]:.6f}", int(label == guess)])
-    return table.getvalue()
+@dataclass(frozen=True)
+class Evidence:
+    """Shows what the network saw of pictures, under where the evidence for a class lies."""
+
+    model: Classifier
+    preprocess: Preprocess
+
+    def __call__(self, pictures: Sequence[Pixels], classes: Sequence[int]) -> list[Pixels]:
+        seen = np.stack([self.preprocess.pixels(_upright(picture)) for picture in pictures])
+        heat = grad_cam(self.model, self.preprocess.normalise(seen), classes)
+        return [
+            overlay(np.broadcast_to(one.transpose(1, 2, 0), (*one.shape[1:], 3)), where).transpose(2, 0, 1)
+            for one, where in zip(seen, heat, strict=True)
+        ]
 
 
-def contents_of(report: Report, work: Work, splits: Splits, measured: ImageDataset) -> Contents:
+def _upright(picture: Pixels) -> Pixels:
+    """[H, W] or [H, W, 3], as preprocessing takes them."""
+    return picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)
+
+
+def contents_of(report: Report, result: Result, work: Work, splits: Splits, evidence: Evidence) -> Contents:
     """The run as its page tells it."""
     config = work.run.config
     assert config is not None
     model = spec(work.recipe.model)
+    _, measured = held_out(splits)
+    mistakes, troubles = _mistakes(report.evaluation, measured, evidence)
     return Contents(
         title=work.run.folder.name,
         model=model.name,
@@ -162,23 +203,41 @@ def contents_of(report: Report, work: Work, splits: Splits, measured: ImageDatas
         evaluation=report.evaluation,
         paper=paper_of(model.paper),
         counts={name: len(part) for name, part in splits.parts()},
+        balance={name: np.bincount(part.labels, minlength=len(part.classes)) for name, part in splits.parts()},
         curve=work.run.logged(),
         best_epoch=report.best_epoch,
-        mistakes=worst_mistakes(report.evaluation, measured),
+        mistakes=mistakes,
+        pairs=hardest_pairs(report.evaluation, measured),
         skipped=splits.skipped,
         shipped=Shipped(
             file=ARTIFACT,
-            file_bytes=report.artifact.stat().st_size,
+            file_bytes=result.file_bytes,
             difference=report.parity.difference,
             tolerance=report.parity.tolerance,
             images=report.parity.images,
             agreement=report.parity.top1_agreement,
             temperature=report.temperature,
+            params=result.params,
+            macs=result.macs,
+            speed=result.speed,
         ),
         recipe=config["recipe"],
         environment={**config["environment"], **config["placement"]},
         notes=(
             *splits.notes,
             *(f"resumed at step {r['step']}: {', '.join(r['differs'])}" for r in config.get("resumed", ())),
+            *troubles,
         ),
     )
+
+
+def _mistakes(
+    evaluation: Evaluation, measured: ImageDataset, evidence: Evidence
+) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
+    """The gallery, and notes; what is trained and shipped is not lost because a drawing for its page fails."""
+    try:
+        return worst_mistakes(evaluation, measured, heat=evidence), ()
+    except Exception as error:
+        line = (str(error).splitlines() or [""])[0]
+        note = f"no map of where the network looked: {line or type(error).__name__}"
+        return worst_mistakes(evaluation, measured), (note,)

@@ -1,0 +1,90 @@
+"""Which pictures a report shows: the surest mistakes, and the pairs of classes that are taken for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topfive.data import ImageDataset
+from topfive.evaluate import Evaluation
+from topfive.images import ImageError
+from topfive.report.contents import Mistake, Pair, Pixels
+
+Rows = NDArray[np.int64]
+Heat = Callable[[Sequence[Pixels], Sequence[int]], Sequence[Pixels]]  # pictures and classes -> the evidence on each
+
+
+def worst_mistakes(
+    evaluation: Evaluation, dataset: ImageDataset, count: int = 24, heat: Heat | None = None
+) -> tuple[Mistake, ...]:
+    """The wrong answers that `evaluation` gave most confidently, with their pictures from the `dataset` it measured."""
+    rows = _surest_wrong(evaluation)[:count]
+    mistakes = _mistakes(evaluation, dataset, rows)
+    if heat is None:
+        return mistakes
+    guesses = evaluation.probabilities[rows].argmax(axis=1).tolist()
+    readable = [(i, one.pixels, guesses[i]) for i, one in enumerate(mistakes) if one.pixels is not None]
+    maps = heat([pixels for _, pixels, _ in readable], [guess for _, _, guess in readable]) if readable else ()
+    heated = {i: found for (i, _, _), found in zip(readable, maps, strict=True)}
+    return tuple(replace(one, heat=heated.get(i)) for i, one in enumerate(mistakes))
+
+
+def hardest_pairs(evaluation: Evaluation, dataset: ImageDataset, count: int = 6, examples: int = 8) -> tuple[Pair, ...]:
+    """The classes that are taken for each other most often, both ways together and at least twice."""
+    counts, classes = evaluation.confusion, evaluation.classes
+    both = np.triu(counts + counts.T, 1)
+    firsts, seconds = np.nonzero(both >= 2)
+    order = np.argsort(-both[firsts, seconds], kind="stable")[:count]
+    rows = _surest_wrong(evaluation)
+    answers = np.sort(np.stack([evaluation.labels[rows], evaluation.probabilities[rows].argmax(axis=1)], 1), axis=1)
+    pairs = []
+    for first, second in zip(firsts[order].tolist(), seconds[order].tolist(), strict=True):
+        between = rows[(answers == (first, second)).all(axis=1)]
+        pairs.append(
+            Pair(
+                first=classes[first],
+                second=classes[second],
+                first_as_second=int(counts[first, second]),
+                second_as_first=int(counts[second, first]),
+                examples=_mistakes(evaluation, dataset, between[:examples]),
+            )
+        )
+    return tuple(pairs)
+
+
+def _surest_wrong(evaluation: Evaluation) -> Rows:
+    """The rows of all wrong answers, the surest first."""
+    probabilities = evaluation.probabilities
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != evaluation.labels)
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
+
+
+def _mistakes(evaluation: Evaluation, dataset: ImageDataset, rows: Rows) -> tuple[Mistake, ...]:
+    probabilities, labels = evaluation.probabilities, evaluation.labels
+    index_of = {dataset.name(index): index for index in range(len(dataset))} if len(rows) else {}
+    mistakes = []
+    for row in rows.tolist():
+        # Images that were skipped have no row, so a row's image is found by its name.
+        name = evaluation.names[row] if evaluation.names else dataset.name(row)
+        truth, guess = int(labels[row]), int(probabilities[row].argmax())
+        mistakes.append(
+            Mistake(
+                name=name,
+                truth=evaluation.classes[truth],
+                guess=evaluation.classes[guess],
+                probability=float(probabilities[row, guess]),
+                truth_probability=float(probabilities[row, truth]),
+                pixels=_pixels(dataset, index_of[name]),
+            )
+        )
+    return tuple(mistakes)
+
+
+def _pixels(dataset: ImageDataset, index: int) -> Pixels | None:
+    try:
+        return dataset[index][0]
+    except ImageError:  # it was read for the evaluation, and has gone since
+        return None

@@ -1,0 +1,57 @@
+"""What the shipped file answered to every image it was measured on: `predictions.csv`, one row an image."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topfive.data.table import label_cell, path_cell, read_label, read_path
+from topfive.evaluate import Evaluation
+from topfive.evaluate.metrics import rank
+
+PREDICTIONS = "predictions.csv"
+COLUMNS = ("path", "label", "predicted", "probability", "truth_probability", "truth_rank", "correct")
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """The images, each as its path and its true class, and whether the answer to each was right [N]."""
+
+    images: tuple[tuple[str, str], ...] = field(repr=False)
+    correct: NDArray[np.bool_] = field(repr=False)
+
+
+def predictions_table(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
+    """The file, in the order of the data set; `truth_rank` is 0 where the answer is right, below 5 for the top five."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    probabilities, labels = evaluation.probabilities, evaluation.labels
+    guesses, ranks = probabilities.argmax(axis=1), rank(probabilities, labels)
+    for row, (name, label, guess) in enumerate(zip(evaluation.names, labels, guesses, strict=True)):
+        cells = [path_cell(name), label_cell(classes[label]), label_cell(classes[guess])]
+        sure, true = probabilities[row, guess], probabilities[row, label]
+        writer.writerow([*cells, f"{sure:.6f}", f"{true:.6f}", int(ranks[row]), int(label == guess)])
+    return table.getvalue()
+
+
+def read_predictions(text: str) -> Answers:
+    """What `predictions_table` wrote; ValueError, in one line, where it is anything else."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    images, correct = [], []
+    try:
+        for row in reader:
+            label, predicted, right = row["label"], row["predicted"], row["correct"]
+            if right not in ("0", "1") or (right == "1" and label != predicted):
+                raise ValueError(f"line {reader.line_num} contradicts itself")
+            images.append((read_path(row["path"]), read_label(label)))
+            correct.append(right == "1")
+    except KeyError as error:
+        raise ValueError(f"it has no column {error}") from None
+    except (csv.Error, TypeError, AttributeError) as error:
+        raise ValueError(f"line {reader.line_num} is no row of predictions ({error})") from None
+    return Answers(tuple(images), np.array(correct, bool))

@@ -1,0 +1,57 @@
+"""What a finished run came to, in one small file beside its page: `result.json`, which `topfive compare` reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from topfive.evaluate.speed import Speed
+
+RESULT = "result.json"
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="ignore", allow_inf_nan=False))
+class Result:
+    """Measured on the `n` images of `split` with the shipped file.  `seconds` is the time that training took."""
+
+    format: Literal[1] = 1
+    model: str
+    split: str
+    n: Annotated[int, Field(ge=1)]
+    top1: Fraction
+    top5: Fraction
+    macro_f1: Fraction
+    nll: Annotated[float, Field(ge=0)]
+    ece: Fraction
+    temperature: Annotated[float, Field(gt=0)]
+    best_epoch: Count
+    seconds: Annotated[float, Field(ge=0)]
+    params: Count
+    macs: Count
+    file_bytes: Count
+    speed: Speed
+
+
+_ADAPTER = TypeAdapter(Result)
+
+
+def to_json(result: Result) -> bytes:
+    fields = _ADAPTER.dump_python(result, mode="json")
+    return (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode()
+
+
+def from_json(content: bytes) -> Result:
+    """ValueError, in one line, where it is not what `to_json` writes."""
+    try:
+        return _ADAPTER.validate_json(content)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
