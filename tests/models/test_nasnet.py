@@ -50,7 +50,7 @@ def test_any_number_of_cells_and_filters(genotype: object, cells: int, filters: 
 
 
 def rates(model: NASNet) -> list[float]:
-    return [next(m.rate for m in cell.modules() if isinstance(m, StochasticDepth)) for cell in model.cells]
+    return [next(m.rate * m.grown for m in cell.modules() if isinstance(m, StochasticDepth)) for cell in model.cells]
 
 
 def test_drop_path_grows_with_depth_and_with_time() -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from topfive.nn.classifier import Classifier
-from topfive.nn.stochastic_depth import StochasticDepth
+from topfive.nn.stochastic_depth import StochasticDepth, set_drop_path
 from topfive.preprocess import Preprocess
 from topfive.spec import Build, Facts, ModelSpec, Paper, Reported
 
@@ -43,10 +43,11 @@ class PixelNorm(nn.LayerNorm):
 class Block(nn.Module):
     """Depthwise 7x7, normalisation, 1x1 up to four times the width, GELU, 1x1 down, fig. 4 right.
 
-    The 1x1 are linear layers over the last axis; `scale` weighs each channel of the branch, from `start` on.
+    The 1x1 are linear layers over the last axis; `scale` weighs each channel of the branch, from `start` on.  `share`
+    is that of stochastic depth.
     """
 
-    def __init__(self, channels: int, drop_rate: float, start: float = 1e-6):
+    def __init__(self, channels: int, share: float, start: float = 1e-6):
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
         self.norm = layer_norm(channels)
@@ -54,7 +55,7 @@ class Block(nn.Module):
         self.activation = nn.GELU()
         self.project = nn.Linear(4 * channels, channels)
         self.scale = nn.Parameter(torch.full((channels,), start))
-        self.drop = StochasticDepth(drop_rate)
+        self.drop = StochasticDepth(share=share)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.depthwise(x).permute(0, 2, 3, 1))  # [N, H, W, C]
@@ -77,7 +78,7 @@ class ConvNeXt(Classifier):
         super().__init__(num_classes, in_channels)
         conv = nn.Conv2d(in_channels, widths[0], 4, 4)
         self.stem = nn.Sequential(OrderedDict(conv=conv, norm=PixelNorm(widths[0])))
-        rates = iter([drop_rate * index / max(1, sum(depths) - 1) for index in range(sum(depths))])
+        shares = iter([index / max(1, sum(depths) - 1) for index in range(sum(depths))])
         self.stages = nn.Sequential()
         channels = widths[0]
         for depth, width in zip(depths, widths, strict=True):
@@ -85,11 +86,12 @@ class ConvNeXt(Classifier):
             if len(self.stages):
                 down = OrderedDict(norm=PixelNorm(channels), conv=nn.Conv2d(channels, width, 2, 2))
                 stage.add_module("down", nn.Sequential(down))
-            stage.add_module("blocks", nn.Sequential(*(Block(width, next(rates)) for _ in range(depth))))
+            stage.add_module("blocks", nn.Sequential(*(Block(width, next(shares)) for _ in range(depth))))
             self.stages.append(stage)
             channels = width
         self.last = layer_norm(channels)
         self.head = nn.Linear(channels, num_classes)
+        set_drop_path(self, drop_rate)
         self.apply(self.initialise)
 
     def features(self, images: Tensor) -> Tensor:

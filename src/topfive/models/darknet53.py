@@ -17,6 +17,7 @@ from topfive.models.darknet19 import leaky_layer
 from topfive.nn.classifier import Classifier
 from topfive.nn.conv import ConvNorm
 from topfive.nn.initial import he_normal
+from topfive.nn.residual import last_norm
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -40,6 +41,9 @@ class Shortened(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + cast(Tensor, self.branch(x))
+
+    def last_norms(self) -> list[nn.BatchNorm2d]:
+        return [last_norm(self.branch)]
 
 
 class Darknet53(Classifier):

@@ -12,14 +12,14 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import nn
 
 from topfive.models.mnasnet import Squeezed
-from topfive.models.mobilenet_v2 import InvertedResidual, MobileNetV2, Stage
+from topfive.models.mobilenet_v2 import MobileNetV2, Stage
 from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.nn.measure import count_facts
 from topfive.nn.rounding import divisible
-from topfive.nn.stochastic_depth import StochasticDepth
+from topfive.nn.stochastic_depth import StochasticDepth, set_drop_path
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -37,21 +37,8 @@ wide_epsilon_layer = ConvNorm(swish, tf_norm)  # torchvision's B5 to B7
 tf_layer = ConvNorm(swish, tf_norm, same)
 
 
-class DroppedResidual(InvertedResidual):
-    """An inverted residual with stochastic depth on its branch; the network sets the rate."""
-
-    def __init__(
-        self, in_channels: int, out_channels: int, *, expansion: float, kernel: int, stride: int, layer: ConvNorm
-    ):
-        super().__init__(in_channels, out_channels, expansion=expansion, kernel=kernel, stride=stride, layer=layer)
-        self.drop = StochasticDepth()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.drop(self.branch(x)) if self.residual else self.branch(x)
-
-
-class MBConv(DroppedResidual, Squeezed):
-    """MnasNet's block, and so with squeeze and excitation, with stochastic depth."""
+class MBConv(Squeezed):
+    """MnasNet's block, and so with squeeze and excitation."""
 
 
 # fmt: off
@@ -101,7 +88,8 @@ class EfficientNet(MobileNetV2):
         )
         drops = [module for module in self.modules() if isinstance(module, StochasticDepth)]
         for index, drop in enumerate(drops):
-            drop.rate = drop_rate * index / len(drops)
+            drop.share = index / len(drops)
+        set_drop_path(self, drop_rate)
 
     def initialise(self, module: nn.Module) -> None:
         super().initialise(module)

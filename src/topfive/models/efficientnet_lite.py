@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-from topfive.models.efficientnet import TABLE_1, DroppedResidual, EfficientNet, preprocess, scaled
-from topfive.models.mobilenet_v2 import Stage, relu6_layer
+from topfive.models.efficientnet import TABLE_1, EfficientNet, preprocess, scaled
+from topfive.models.mobilenet_v2 import InvertedResidual, Stage, relu6_layer
 from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
@@ -27,7 +27,7 @@ PAPER = Paper(
 )
 
 tf_relu6_layer = ConvNorm(partial(nn.ReLU6, inplace=True), tf_norm, same)
-LITE_0 = tuple(replace(row, operator=DroppedResidual) for row in TABLE_1)
+LITE_0 = tuple(replace(row, operator=InvertedResidual) for row in TABLE_1)
 
 
 class Scaling(NamedTuple):

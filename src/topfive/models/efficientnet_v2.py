@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from topfive.models.efficientnet import EfficientNet, MBConv, tf_layer, wide_epsilon_layer
 from topfive.models.mobilenet_v2 import Stage
 from topfive.nn.conv import ConvNorm
+from topfive.nn.residual import last_norm
 from topfive.nn.stochastic_depth import StochasticDepth
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
@@ -45,6 +46,9 @@ class FusedMBConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         branch = cast(Tensor, self.project(self.fused(x)))
         return x + self.drop(branch) if self.residual else branch
+
+    def last_norms(self) -> list[nn.BatchNorm2d]:
+        return [last_norm(self.fused, self.project)] if self.residual else []
 
 
 # fmt: off

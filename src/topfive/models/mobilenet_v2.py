@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from topfive.nn.classifier import Classifier
 from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.nn.initial import he_normal
+from topfive.nn.residual import last_norm
 from topfive.nn.rounding import divisible
+from topfive.nn.stochastic_depth import StochasticDepth
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -35,7 +37,10 @@ tf_layer = ConvNorm(relu6, tf_norm, same)
 
 
 class InvertedResidual(nn.Module):
-    """1x1 up, depthwise, 1x1 down without activation, table 1; the input is added where the shape stays, fig. 4."""
+    """1x1 up, depthwise, 1x1 down without activation, table 1; the input is added where the shape stays, fig. 4.
+
+    The branch can be left out at random where it is added.
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, *, expansion: float, kernel: int, stride: int, layer: ConvNorm
@@ -46,12 +51,16 @@ class InvertedResidual(nn.Module):
         self.expand = layer(in_channels, wide) if expansion > 1 else nn.Identity()
         self.depthwise = layer(wide, wide, kernel, stride, groups=wide)
         self.project = layer.linear(wide, out_channels)
+        self.drop = StochasticDepth()
 
     def branch(self, x: Tensor) -> Tensor:
         return cast(Tensor, self.project(self.depthwise(self.expand(x))))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.branch(x) if self.residual else self.branch(x)
+        return x + self.drop(self.branch(x)) if self.residual else self.branch(x)
+
+    def last_norms(self) -> list[nn.BatchNorm2d]:
+        return [last_norm(self.project)] if self.residual else []
 
 
 class Operator(Protocol):

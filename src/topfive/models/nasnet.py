@@ -7,7 +7,7 @@ the end, six times the filters of the last cells; H and W end at 1/32.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, cast
@@ -21,7 +21,7 @@ from topfive.nn.conv import bare
 from topfive.nn.genotype import Edge, Genotype, Node, Wiring
 from topfive.nn.measure import count_facts
 from topfive.nn.sides import Sides
-from topfive.nn.stochastic_depth import StochasticDepth
+from topfive.nn.stochastic_depth import StochasticDepth, set_drop_path
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -114,6 +114,10 @@ class SideHead(nn.Module):
         return cast(Tensor, self.head(whole.flatten(1)))
 
 
+def drops(part: nn.Module) -> Iterator[StochasticDepth]:
+    return (module for module in part.modules() if isinstance(module, StochasticDepth))
+
+
 class NASNet(Classifier):
     """The cells of `steps` after a 3x3 without padding.
 
@@ -136,7 +140,6 @@ class NASNet(Classifier):
         self.stem = replace(parts.layer, convolution=bare).linear(in_channels, stem_channels, 3, 2)
         self.cells = nn.ModuleList()
         self.back = [step.back for step in steps]
-        self.drop_rate = drop_rate
         maps = [Maps(stem_channels, 2)]
         for step in steps:
             previous = maps[-step.back] if len(maps) >= step.back else None
@@ -144,7 +147,10 @@ class NASNet(Classifier):
             self.cells.append(cell)
             maps.append(cell.maps)
         self.head = nn.Linear(maps[-1].channels, num_classes)
-        self.progress(1.0)
+        for depth, part in enumerate(self.cells, 1):
+            for drop in drops(part):
+                drop.share = depth / len(self.cells)
+        set_drop_path(self, drop_rate)
         self.apply(self.initialise)
 
     def features(self, images: Tensor) -> Tensor:
@@ -154,11 +160,9 @@ class NASNet(Classifier):
         return F.relu(maps[-1])
 
     def progress(self, done: float) -> None:
-        """Set drop-path for a training of which the share `done` (0 to 1) is over; a new network has 1."""
-        for index, cell in enumerate(self.cells, 1):
-            for module in cell.modules():
-                if isinstance(module, StochasticDepth):
-                    module.rate = self.drop_rate * index / len(self.cells) * done
+        """So much of drop-path is in force where the share `done` (0 to 1) of a training is over."""
+        for drop in drops(self):
+            drop.grown = done
 
     def initialise(self, module: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):

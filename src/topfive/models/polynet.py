@@ -2,7 +2,8 @@
 
 Activations are [N, C, H, W] with H = W = 331; stages at 39x39, 19x19 and 9x9.  Fig. 4: with F and G the branches of an
 Inception-ResNet module, 2-way is I + F + G and poly-3 is I + F + F F + F F F, whose F share their convolutions.  "Very
-Deep PolyNet" has ten 2-way modules, then ten and five pairs of poly-3 and 2-way.
+Deep PolyNet" has ten 2-way modules, then ten and five pairs of poly-3 and 2-way.  Stochastic paths: any term of a sum
+but the first can be left out at random in training, the deeper the likelier.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from torch.nn import functional as F
 from topfive.models.googlenet import Branches, Inception, tower
 from topfive.models.inception_v4 import Steps
 from topfive.nn.conv import ConvNorm, Kernel, bare, centred
+from topfive.nn.residual import last_norm
+from topfive.nn.stochastic_depth import StochasticDepth
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper
 
@@ -72,12 +75,16 @@ class TwoWay(nn.Module):
             for _ in range(2)
         )
         self.scale = scale
+        self.drop = StochasticDepth()
 
     def forward(self, x: Tensor) -> Tensor:
         total = x
         for branch in self.branches:
-            total = total + self.scale * branch(x)
+            total = total + self.drop(self.scale * branch(x))
         return F.relu(total)
+
+    def last_norms(self) -> list[nn.BatchNorm2d]:
+        return [last_norm(branch) for branch in self.branches]
 
 
 class SharedLayer(nn.Module):
@@ -116,14 +123,18 @@ class Poly(nn.Module):
         self.ways = nn.ModuleList(SharedWay(channels, steps, order) for steps in ways)
         self.projections = nn.ModuleList(layer.linear(found, channels) for _ in range(order))
         self.scale = scale
+        self.drop = StochasticDepth()
 
     def forward(self, x: Tensor) -> Tensor:
         total = x
         for time, project in enumerate(self.projections):
             found = cast(Tensor, project(torch.cat([way(x, time) for way in self.ways], dim=1)))
-            total = total + self.scale * found
+            total = total + self.drop(self.scale * found)
             x = F.relu(found)
         return F.relu(total)
+
+    def last_norms(self) -> list[nn.BatchNorm2d]:
+        return [last_norm(project) for project in self.projections]
 
 
 def reduction_a() -> nn.Module:
@@ -175,6 +186,6 @@ VARIANTS = (
         preprocess=Preprocess(size=331, crop=0.875, interpolation="bicubic"),
         facts=Facts(95_366_600, 34_699_493_472, input_size=331),
         fact="polynet",
-        departs="no stochastic paths in training, which the paper adds where a network overfits",
+        departs="stochastic paths are off unless they are asked for: the paper adds them where a network overfits",
     ),
 )

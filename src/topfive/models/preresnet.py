@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from topfive.models.resnet import CIFAR_PREPROCESS, Block, ResNet, Stem, imagenet_stem
 from topfive.nn.conv import centred
 from topfive.nn.preactivation import activated, preactivated
+from topfive.nn.stochastic_depth import StochasticDepth
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -37,12 +38,13 @@ class PreActivated(nn.Module):
         self.activation = activated(in_channels)
         self.shortcut = None if same_shape else centred(in_channels, out_channels, 1, stride, 1)
         self.branch = branch
+        self.drop = StochasticDepth()
         self.out_channels = out_channels
 
     def forward(self, x: Tensor) -> Tensor:
         active = self.activation(x)
         around = x if self.shortcut is None else self.shortcut(active)
-        return cast(Tensor, self.branch(active) + around)
+        return cast(Tensor, self.drop(self.branch(active)) + around)
 
 
 class PreBottleneck(PreActivated):

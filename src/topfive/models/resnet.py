@@ -18,6 +18,8 @@ from torch.nn import functional as F
 from topfive.nn.classifier import Classifier
 from topfive.nn.conv import ConvNorm
 from topfive.nn.initial import he_normal
+from topfive.nn.residual import last_norm
+from topfive.nn.stochastic_depth import StochasticDepth
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -58,7 +60,10 @@ class Subsample(nn.Module):
 
 
 class Residual(nn.Module):
-    """relu(branch(x) + shortcut(x)), eq. 1.  The shortcut is the identity wherever the shape stays."""
+    """relu(branch(x) + shortcut(x)), eq. 1.  The shortcut is the identity wherever the shape stays.
+
+    The branch can be left out at random.
+    """
 
     def __init__(
         self, branch: nn.Sequential, in_channels: int, out_channels: int, stride: int, shortcut: Shortcut = projection
@@ -66,11 +71,15 @@ class Residual(nn.Module):
         super().__init__()
         same_shape = stride == 1 and in_channels == out_channels
         self.branch = branch
+        self.drop = StochasticDepth()
         self.shortcut = nn.Identity() if same_shape else shortcut(in_channels, out_channels, stride)
         self.out_channels = out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.branch(x) + self.shortcut(x))
+        return F.relu(self.drop(self.branch(x)) + self.shortcut(x))
+
+    def last_norms(self) -> list[nn.BatchNorm2d]:
+        return [last_norm(self.branch)]
 
 
 class Basic(Residual):

@@ -18,6 +18,7 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.conv import ConvNorm
 from topfive.nn.initial import he_normal
 from topfive.nn.measure import count_facts
+from topfive.nn.residual import last_norm
 from topfive.nn.rounding import divisible
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
@@ -63,6 +64,9 @@ class Shuffled(Unit):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.branch(x))
+
+    def last_norms(self) -> list[nn.BatchNorm2d]:
+        return [last_norm(self.expand)]
 
 
 class Downsampling(Unit):

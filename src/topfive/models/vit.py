@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from topfive.nn.classifier import Classifier
-from topfive.nn.stochastic_depth import StochasticDepth
+from topfive.nn.stochastic_depth import StochasticDepth, set_drop_path
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -51,9 +51,9 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """x + attention, then x + perceptron, eq. 2 and 3."""
+    """x + attention, then x + perceptron, eq. 2 and 3; `share` is that of stochastic depth."""
 
-    def __init__(self, width: int, heads: int, dropout: float, drop_rate: float):
+    def __init__(self, width: int, heads: int, dropout: float, share: float):
         super().__init__()
         self.attention_norm = layer_norm(width)
         self.attention = Attention(width, heads)
@@ -67,7 +67,7 @@ class Block(nn.Module):
             )
         )
         self.dropout = nn.Dropout(dropout)
-        self.drop = StochasticDepth(drop_rate)
+        self.drop = StochasticDepth(share=share)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop(self.dropout(self.attention(self.attention_norm(x))))
@@ -99,8 +99,9 @@ class VisionTransformer(Classifier):
         self.positions = nn.Parameter(torch.empty(1, 1 + grid**2, width))
         self.grid = grid
         self.spread = nn.Dropout(dropout)
-        rates = [drop_rate * index / max(1, depth - 1) for index in range(depth)]
-        self.blocks = nn.Sequential(*(Block(width, heads, dropout, rate) for rate in rates))
+        shares = [index / max(1, depth - 1) for index in range(depth)]
+        self.blocks = nn.Sequential(*(Block(width, heads, dropout, share) for share in shares))
+        set_drop_path(self, drop_rate)
         self.last = layer_norm(width)
         self.head = nn.Linear(width, num_classes)
         nn.init.normal_(self.positions, std=0.02)

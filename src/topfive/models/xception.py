@@ -18,6 +18,7 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.conv import ConvNorm, bare, tf_norm
 from topfive.nn.initial import he_normal
 from topfive.nn.pool import SameMaxPool2d
+from topfive.nn.residual import last_norm
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -65,6 +66,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return cast(Tensor, self.branch(x) + self.shortcut(x))
+
+    def last_norms(self) -> list[nn.BatchNorm2d]:
+        return [last_norm(self.branch)]
 
 
 class Xception(Classifier):
