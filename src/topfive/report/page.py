@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import os
 from collections.abc import Callable, Sequence
@@ -70,6 +71,7 @@ def document(title: str, sections: Sequence[Section], header_template: str, head
     return html
 
 
+@functools.cache
 def _environment() -> Any:
     jinja2 = need("jinja2", "train")
     environment = jinja2.Environment(
