@@ -25,6 +25,7 @@ VERBS = {
     "evaluate": "Measure an artifact on labelled images.",
     "compare": "Lay finished runs side by side: which is better by more than chance?",
     "predict": "Name what is in photographs.",
+    "explain": "Show where in a picture the evidence for a class lies.",
     "export": "Turn a run folder or weights into the one shipped file.",
     "models": "List the networks, each with its paper and its exact counts.",
     "data": "List and fetch the named data sets.",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +13,8 @@ from rich.text import Text
 from typer import Argument, Option
 
 from topfive.cli.bar import Bar
+from topfive.cli.paths import image_files
 from topfive.errors import SkippedError, need, shown
-from topfive.images import EXTENSIONS
 from topfive.predictor import BATCH_SIZE, Prediction, Predictor, Refusal
 
 BAR = 20  # characters of a probability of 1
@@ -41,7 +39,7 @@ def predict(
     A file that is no image is named and passed over; the rest goes on.
     """
     predictor = Predictor.load(_shipped(weights, model) if weights is not None else model, threads, batch_size)
-    files = list(_files(paths))
+    files = list(image_files(paths))
     refused = 0
     with Bar("predicting", shown=not sys.stdout.isatty()) as bar:
         for done, result in enumerate(predictor.predict(files, top), start=1):
@@ -58,21 +56,6 @@ def _shipped(weights: str, model: str | None) -> Path:
     from topfive.export.cache import shipped
 
     return shipped(weights, model)
-
-
-def _files(paths: list[str]) -> Iterator[str]:
-    """The paths in their order; a folder becomes the image files below it, sorted, or stays where it has none."""
-    for path in paths:
-        if not os.path.isdir(path):
-            yield path
-            continue
-        found = sorted(
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(path)
-            for name in names
-            if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
-        )
-        yield from found or [path]
 
 
 def _print_json(result: Prediction | Refusal) -> None:

@@ -50,6 +50,11 @@ def overlay(pixels: Pixels, heat: NDArray[np.float32]) -> Pixels:
     return blended
 
 
+def coloured(pixels: Pixels) -> Pixels:
+    """What a network is shown, uint8 [C, H, W] with C 1 or 3 -> [H, W, 3]."""
+    return np.broadcast_to(pixels.transpose(1, 2, 0), (*pixels.shape[1:], 3))
+
+
 def brightest(worth: NDArray[np.float32]) -> NDArray[np.float32]:
     """What is above 0 in a map, as heat from 0 to 1; all zeros where nothing is."""
     above = np.nan_to_num(worth).clip(0)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from topfive.explain.heat import Pixels
+from topfive.explain.heat import Pixels, coloured
 
 CELL, GAP, MARGIN, LINE = 60, 2, 16, 20  # pixels: a patch, between patches, between channels, a line of text
 ACROSS = 4  # channels in a row
@@ -23,9 +23,13 @@ _Number = TypeVar("_Number", np.uint8, np.float32)
 
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """The patches uint8 [side, side, 3] that excite a channel most, strongest first, and their projections alike."""
+    """What excites a channel most, strongest first: the numbers of the images, the activations, the patches uint8
+    [side, side, 3], and of each what the channel answers to, of the same shape.
+    """
 
     number: int
+    images: tuple[int, ...]
+    activations: tuple[float, ...]
     patches: tuple[Pixels, ...]
     projections: tuple[Pixels, ...]
 
@@ -57,8 +61,7 @@ def cut(pixels: NDArray[_Number], square: tuple[int, int, int]) -> NDArray[_Numb
 def visible(projection: NDArray[np.float32]) -> Pixels:
     """A projection [C, H, W] with C 1 or 3 -> uint8 [H, W, 3]; 0 is grey, and the hundredth that is largest is cut."""
     scale = float(np.quantile(np.abs(projection), 0.99)) or 1.0
-    levels: Pixels = np.rint(127.5 + 127.5 * (projection / scale).clip(-1, 1)).astype(np.uint8)
-    return np.broadcast_to(levels.transpose(1, 2, 0), (*levels.shape[1:], 3))
+    return coloured(np.rint(127.5 + 127.5 * (projection / scale).clip(-1, 1)).astype(np.uint8))
 
 
 def sheet(channels: Sequence[Channel]) -> Pixels:

@@ -25,6 +25,11 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
     return _encoded(image.resize((width, height), Image.Resampling.LANCZOS), "JPEG", quality=85)
 
 
+def whole_uri(pixels: NDArray[np.uint8]) -> str:
+    """The very pixels [H, W, 3] of a picture of any size."""
+    return _encoded(Image.fromarray(pixels), "PNG", optimize=True)
+
+
 def is_small(pixels: NDArray[np.uint8]) -> bool:
     """Whether a picture [H, W, C] is shown with its very pixels."""
     height, width = pixels.shape[:2]
