@@ -1,4 +1,4 @@
-"""`topfive data list` and `topfive data get NAME`: which named data sets there are, and fetching one."""
+"""`topfive data`: which named data sets there are, fetching one; and what is wrong with any, and splitting it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import typer
 
+from topfive.cli.data_check import check
+from topfive.cli.data_split import split
 from topfive.data.download import download
 from topfive.data.named import NAMED, find
 
@@ -46,3 +48,7 @@ def get(
     """Download a named data set through torchvision, checksums proven."""
     folder = download(name, data_root)
     print(json.dumps({"name": name, "path": str(folder)}) if as_json else f"{name} is in {folder}")
+
+
+app.command("check")(check)
+app.command("split")(split)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -63,8 +64,8 @@ def assemble(
     """
     good = _good(name, listing, choices, progress)
     notes = list(listing.notes)
-    _judge_counts(name, listing, good.labels, good.parts, choices.allow_empty)
-    _fill_parts(name, good, choices, fixed_val)
+    judge_counts(name, listing, good.labels, good.parts, choices.allow_empty)
+    fill_parts(name, good, choices, fixed_val)
     for label in np.setdiff1d(np.unique(good.labels), np.unique(good.labels[good.parts == TRAIN])):
         raise DataError("data set", name, f"class {shown(listing.classes[label])} has no image to train on", "Add some")
     notes += _few(listing.classes, good.labels, good.parts)
@@ -87,7 +88,7 @@ def assemble(
 
 
 @dataclass(frozen=True)
-class _Good:
+class Good:
     """The images that passed: where each stands in the listing, and what is known of it.
 
     `contents` [N, 32] uint8 are the sha256 of each, or its size in the first bytes where it was not read.
@@ -105,7 +106,7 @@ class _Good:
         return numbers
 
 
-def _good(name: str, listing: Listing, choices: Choices, progress: Progress | None) -> _Good:
+def _good(name: str, listing: Listing, choices: Choices, progress: Progress | None) -> Good:
     """The images that pass the check; the others join `listing.skipped`."""
     passed = np.zeros(len(listing.paths), np.bool_)
     contents = np.zeros((len(listing.paths), SHA256_BYTES), np.uint8)
@@ -116,18 +117,24 @@ def _good(name: str, listing: Listing, choices: Choices, progress: Progress | No
             passed[index] = True
             contents[index, : len(checked.sha256)] = np.frombuffer(checked.sha256, np.uint8)
     places = np.flatnonzero(passed)
-    bad = len(listing.skipped)
-    if bad > choices.max_bad * (bad + len(places)):
-        first = _first([f"{shown(each.path)}: {shown(each.reason)}" for each in listing.skipped])
-        why = f"{bad} of {bad + len(places)} files are bad, more than {choices.max_bad:.0%} ({first})"
+    judge_bad(name, listing.skipped, len(places), choices.max_bad)
+    paths = listing.paths.take(places) if listing.skipped else listing.paths
+    return Good(places, paths, listing.labels[places], listing.parts[places], contents[places])
+
+
+def judge_bad(name: str, skipped: Sequence[Skipped], good: int, max_bad: float) -> None:
+    """DataError where more than `max_bad`, a fraction, of the files are bad."""
+    bad = len(skipped)
+    if bad > max_bad * (bad + good):
+        first = _first([f"{shown(each.path)}: {shown(each.reason)}" for each in skipped])
+        why = f"{bad} of {bad + good} files are bad, more than {max_bad:.0%} ({first})"
         raise DataError("data set", name, why, "Replace or remove them, or allow more with --max-bad")
-    paths = listing.paths.take(places) if bad else listing.paths
-    return _Good(places, paths, listing.labels[places], listing.parts[places], contents[places])
 
 
-def _judge_counts(
+def judge_counts(
     name: str, listing: Listing, labels: NDArray[np.int64], parts: NDArray[np.int8], allow_empty: bool
 ) -> None:
+    """DataError where too few images or classes are left to train on."""
     if not len(labels):
         raise DataError(
             "data set", name, "there is no image in it", "Give a folder of class folders, a CSV file or a name"
@@ -144,7 +151,7 @@ def _judge_counts(
         raise DataError("data set", name, "fewer than two classes have images", "A classifier needs at least two")
 
 
-def _fill_parts(name: str, good: _Good, choices: Choices, fixed_val: int | None) -> None:
+def fill_parts(name: str, good: Good, choices: Choices, fixed_val: int | None) -> None:
     """Give every unassigned image its part, and take what is missing out of train."""
     labels, parts = good.labels, good.parts
     if UNASSIGNED in parts:
@@ -172,7 +179,7 @@ def _few(classes: tuple[str, ...], labels: NDArray[np.int64], parts: NDArray[np.
     return notes
 
 
-def _duplicates(good: _Good) -> list[str]:
+def _duplicates(good: Good) -> list[str]:
     """Notes on equal files that stand in two parts, or under two classes."""
     same = good.same()
     across: dict[tuple[int, int], list[str]] = {}
@@ -199,7 +206,7 @@ def _first(pairs: list[str]) -> str:
     return "; ".join(pairs[:SHOWN]) + ("; ..." if len(pairs) > SHOWN else "")
 
 
-def _fingerprint(classes: tuple[str, ...], good: _Good) -> str:
+def _fingerprint(classes: tuple[str, ...], good: Good) -> str:
     digest = hashlib.sha256("\0".join(classes).encode())
     for index in good.paths.order():
         name, contents = NAMES[good.parts[index]], good.contents[index].tobytes()

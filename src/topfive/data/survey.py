@@ -57,9 +57,17 @@ class Survey:
 
 
 def survey(
-    source: str, steps: Steps, embed: Embed | None, *, data_root: Path | None = None, follow_links: bool = False
+    source: str,
+    steps: Steps,
+    embed: Embed | None,
+    *,
+    compare: bool = True,
+    data_root: Path | None = None,
+    follow_links: bool = False,
 ) -> Survey:
     """Of all that `open_data` takes.  Without `embed` crops and strongly changed copies are not looked for.
+
+    Without `compare` nothing but equal files is.
 
     DataError where the source is none.  Nothing is judged: a data set of bad files alone is surveyed too.
     """
@@ -71,7 +79,7 @@ def survey(
         contents = _contents(listing)
         found = Survey(listing.classes, listing.paths, listing.labels, listing.parts, contents, skipped, notes, listing)
     found = replace(found, glances=tuple(glance_all(found.contents, steps("reading images"))))
-    return replace(found, alike=_alike(found, steps, embed))
+    return replace(found, alike=_alike(found, steps, embed)) if compare else found
 
 
 def _of_arrays(splits: Splits) -> Survey:
