@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
 
+from parity.transplant import distance, unsettle
+from topfive.errors import RefusedError
 from topfive.models import create_model
 from topfive.weights import load_weights
+from topfive.weights.cells import NASNET_MOBILE
 from topfive.weights.recognise import recognise
+from weights.elsewhere import CADENE
 
 CASES = {
     "alexnet": [("features.", "_features."), ("classifier.1.", "linear0."), ("classifier.4.", "linear1."),
@@ -47,27 +53,50 @@ def test_a_foreign_head_of_another_size_stays_out() -> None:
     assert (loaded.layout, len(loaded.fresh)) == ("pretrainedmodels", 2)
 
 
+def test_the_mobile_nasnet_numbers_its_cells_as_the_large_one_does() -> None:
+    with torch.device("meta"):
+        mobile = create_model("nasnet_a_mobile").state_dict()
+    theirs = NASNET_MOBILE.names(mobile)
+    assert theirs is not None
+    assert theirs["cells.7.squeeze.conv.weight"] == "cell_6.conv_1x1.conv.weight"
+    assert theirs["cells.11.squeeze.conv.weight"] == "reduction_cell_1.conv_1x1.conv.weight"
+    state = {theirs[name]: tensor for name, tensor in mobile.items()}
+    assert recognise(mobile, state).layout is NASNET_MOBILE
+
+
+def test_caffes_resnet_is_known_by_its_name_alone(tmp_path: Path) -> None:
+    state = {"conv1.weight": torch.zeros(64, 3, 7, 7)}
+    torch.save(state, tmp_path / "cafferesnet101-9d633cc0.pth")
+    with pytest.raises(RefusedError, match="pools from the edge on"):
+        load_weights(create_model("resnet18"), tmp_path / "cafferesnet101-9d633cc0.pth")
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_every_network_that_is_here_and_there() -> None:
-    """All names and answers; NASNet-A mobile is named otherwise there, and the rest is not here."""
+@pytest.mark.parametrize(("theirs", "ours"), CADENE.items())
+def test_every_tensor_has_its_place(theirs: str, ours: str) -> None:
     cadene = pytest.importorskip("pretrainedmodels")
-    here = {
-        "inceptionv3": "inception_v3",
-        "inceptionv4": "inception_v4",
-        "inceptionresnetv2": "inception_resnet_v2",
-        "pnasnet5large": "pnasnet5_large",
-        "nasnetalarge": "nasnet_a_large",
-    }
-    elsewhere = {"fbresnet152", "cafferesnet101", "nasnetamobile"}
-    seen = 0
-    for theirs in cadene.model_names:
-        if theirs in elsewhere or theirs.startswith("dpn"):
-            continue
-        network = cadene.__dict__[theirs](num_classes=1000, pretrained=None)
-        state = {key: tensor for key, tensor in network.state_dict().items() if not key.startswith("AuxLogits.")}
-        ours = create_model(here.get(theirs, theirs))
-        loaded = load_weights(ours, state)
-        assert (loaded.fresh, loaded.matched) == ((), len(state)), theirs
-        seen += 1
-    assert seen >= 30
+    network = cadene.__dict__[theirs](num_classes=1000, pretrained=None)
+    state = {key: tensor for key, tensor in network.state_dict().items() if not key.startswith("AuxLogits.")}
+    loaded = load_weights(create_model(ours), state)
+    assert (loaded.fresh, loaded.matched) == ((), len(state))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_convolutions_with_biases_are_refused() -> None:
+    cadene = pytest.importorskip("pretrainedmodels")
+    state = cadene.__dict__["fbresnet152"](num_classes=1000, pretrained=None).state_dict()
+    with pytest.raises(RefusedError, match=r"conv1\.bias"):
+        load_weights(create_model("resnet152"), state)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_nasnet_mobile_answers_as_theirs_at_its_own_size() -> None:
+    """Their pools are shifted by a pixel where a map is odd, and after the stem no map of 224 pixels is."""
+    network = pytest.importorskip("pretrainedmodels").nasnetamobile(num_classes=1000, pretrained=None)
+    unsettle(network, 224)
+    ours = create_model("nasnet_a_mobile").double().eval()
+    assert load_weights(ours, network.state_dict()).layout == "pretrainedmodels"
+    assert distance(ours, network, 224) < 1e-5

@@ -108,6 +108,7 @@ def of_timm(name: str) -> Make | None:
         **{f"se_resnext{depth}_32x4d": f"legacy_seresnext{depth}_32x4d" for depth in (50, 101)},
         "senet154": "legacy_senet154",
         "resnet50b": "resnet50",
+        "tf_inception_v3": "inception_v3",
         "darknet53_paper": "darknet53",
         "vit_b_16": "vit_base_patch16_224",
         "vit_s_16": "vit_small_patch16_224",

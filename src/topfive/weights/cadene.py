@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from topfive.weights.descendants import DENSENET
 from topfive.weights.families import ALEXNET, RESNET, VGG
@@ -69,3 +70,12 @@ CADENE = (
     _headed(SQUEEZENET, "last_conv"),
     RESNEXT,
 )
+
+_CAFFE = "cafferesnet101"  # its tensors have the names and shapes of another ResNet's
+
+
+def differs(path: Path) -> str:
+    """Why a file that has a name of pretrainedmodels is of no network here, "" where nothing says so."""
+    if path.name.startswith(_CAFFE):
+        return f"{_CAFFE} pools from the edge on, as Caffe does, and sees blue, green, red: no network here does"
+    return ""

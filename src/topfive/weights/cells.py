@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from topfive.weights.layout import Layout, Rule
 
-_CELLS = 6  # N of the large NASNet, the only one that timm has
+_MOBILE, _LARGE = 4, 6  # N
+_STEM = 2  # cells
 
 
-def _nasnet_cell(cell: int) -> str:
-    """Two cells of the stem, then N normal cells and a reduction, in turn."""
-    if cell < 2:
+def _nasnet_cell(cells: int, cell: int) -> str:
+    """Two of the stem, then `cells` normal ones and a reduction, in turn; every stage is numbered as if it had six."""
+    if cell < _STEM:
         return f"cell_stem_{cell}"
-    stage, position = divmod(cell - 2 + 1, _CELLS + 1)
-    return f"reduction_cell_{stage - 1}" if position == 0 else f"cell_{stage * _CELLS + position - 1}"
+    stage, position = divmod(cell - _STEM, cells + 1)
+    return f"reduction_cell_{stage}" if position == cells else f"cell_{stage * _LARGE + position}"
 
 
 def _pnasnet_cell(cell: int) -> str:
@@ -55,9 +57,15 @@ def _rules(cell: Callable[[int], str], stem: str, reduction: str) -> tuple[Rule,
 
 NASNET = Layout(
     "timm",
-    "NASNet",
+    "NASNet-A large",
+    marks=("conv0.conv.weight", "cell_stem_1.path_1.conv.weight", "cell_17.conv_1x1.conv.weight"),
+    rules=_rules(partial(_nasnet_cell, _LARGE), "conv0", ""),
+)
+NASNET_MOBILE = Layout(
+    "pretrainedmodels",
+    "NASNet-A mobile",
     marks=("conv0.conv.weight", "cell_stem_1.path_1.conv.weight"),
-    rules=_rules(_nasnet_cell, "conv0", ""),
+    rules=_rules(partial(_nasnet_cell, _MOBILE), "conv0", ""),
 )
 PNASNET = Layout(
     "timm",
@@ -66,4 +74,4 @@ PNASNET = Layout(
     rules=_rules(_pnasnet_cell, "conv_0", "conv_prev_1x1."),
 )
 
-CELLS: tuple[Layout, ...] = (NASNET, PNASNET)
+CELLS: tuple[Layout, ...] = (NASNET, NASNET_MOBILE, PNASNET)

@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ _NAMED = re.compile(
     r"(?:.*[/_])?(depthwise_kernel|pointwise_kernel|kernel|bias|gamma|beta|moving_mean|moving_variance|running_mean"
     r"|running_std|W|b)(?:_\d+)?(?::\d+)?"
 )
+_NAMELESS = re.compile(r"[Vv]ariable(_\d+)?(:\d+)?")
 _COUNTED = re.compile(r"(conv2d|separable_conv2d|depthwise_conv2d|batch_normalization|dense)(?:_(\d+))?")
 _RENAMED = {"Logits": "predictions", "fc1000": "predictions", "probs": "predictions"}  # in files of several years
 _FIRST = ("block1_conv1.weight", "conv1_conv.weight")  # that sees the colours
@@ -71,15 +73,18 @@ _FLATTENED = {"fc1": 7}  # a dense layer on a map: the side of the map, whose ch
 
 Named = dict[str, dict[str, NDArray[Any]]]
 
-_CAFFE = ((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255,) * 3)
-_TENSORFLOW = ((0.5,) * 3, (0.5,) * 3)
+_CAFFE = Preprocess(mean=(123.68 / 255, 116.779 / 255, 103.939 / 255), std=(1 / 255,) * 3)
+_TENSORFLOW = Preprocess(size=299, mean=(0.5,) * 3, std=(0.5,) * 3)
+_HALVED = Preprocess(size=480, crop=1.0, interpolation="bicubic", mean=(128 / 255,) * 3, std=(128 / 255,) * 3)
 _ORIGINALS = {
-    **dict.fromkeys(("vgg16_", "vgg19_", "resnet50_", "resnet101_", "resnet152_"), (224, _CAFFE)),
-    "mobilenet_": (224, _TENSORFLOW),
-    **dict.fromkeys(("inception_v3_", "inception_resnet_v2_", "xception_"), (299, _TENSORFLOW)),
+    **dict.fromkeys((r"vgg1[69]_.*tf.*", r"resnet(50|101|152)_.*tf.*"), _CAFFE),
+    r"mobilenet_.*tf.*": replace(_TENSORFLOW, size=224),
+    r"(inception_v3|inception_resnet_v2|xception)_.*tf.*": _TENSORFLOW,
+    r"efficientnetv2-[ml](_notop)?": _HALVED,
+    r"efficientnetv2-s(_notop)?": replace(_HALVED, size=384),
 }
-"""Beginnings of the names under which keras.applications publishes, with size, mean and deviation of their input, where
-these are not ImageNet's."""
+"""How the files are fed that keras.applications publishes, by their names without the suffix, where it is not as the
+network's own row says: EfficientNetV2 has a layer that divides by 128 and takes 1 off."""
 
 
 def tensors_of(path: Path, content: bytes) -> dict[str, Tensor]:
@@ -92,25 +97,18 @@ def tensors_of(path: Path, content: bytes) -> dict[str, Tensor]:
         raise refused(path, "an HDF5 file without the layers of a Keras network", _ADVICE)
     state = {
         f"{layer}.{leaf}": tensor
-        for layer, variables in _by_rank(layers).items()
+        for layer, variables in _by_rank(_without_prefix(path, layers)).items()
         for leaf, tensor in _tensors(layer, variables)
     }
-    if _original(path)[1] is _CAFFE:  # trained on blue, green, red
+    if preprocess_of(path) is _CAFFE:  # trained on blue, green, red
         state |= {name: state[name].flip(1) for name in _FIRST if name in state}
     return _without_offsets(state)
 
 
 def preprocess_of(path: Path) -> Preprocess | None:
     """How a file is fed that has a name of keras.applications; None where it is as the network's own row says."""
-    size, normalisation = _original(path)
-    return Preprocess(size=size, mean=normalisation[0], std=normalisation[1]) if normalisation else None
-
-
-def _original(path: Path) -> tuple[int, Any]:
-    """Size and normalisation."""
-    match = re.fullmatch(r".*tf.*\.h5", path.name)
-    found = (told for beginning, told in _ORIGINALS.items() if match and path.name.startswith(beginning))
-    return next(found, (0, None))
+    name = path.name.removesuffix(".h5") if path.suffix == ".h5" else ""
+    return next((told for pattern, told in _ORIGINALS.items() if re.fullmatch(pattern, name)), None)
 
 
 def _unpacked(path: Path, content: bytes) -> bytes:
@@ -158,7 +156,8 @@ def _older(path: Path, tree: hdf5.Tree) -> Named:
     found: dict[str, dict[str, dict[str, NDArray[Any]]]] = defaultdict(lambda: defaultdict(dict))
     for where, array in tree.arrays.items():
         parts = where.split("/")
-        top = next((top for end in range(1, len(parts)) if (top := "/".join(parts[:end])) in known), None)
+        tops = ("/".join(parts[:end]) for end in range(len(parts) - 1, 0, -1))  # "Conv/BatchNorm" stands beside "Conv"
+        top = next((top for top in tops if top in known), None)
         if top is None:
             if parts[0] in ("optimizer_weights", "top_level_model_weights"):
                 continue
@@ -166,11 +165,14 @@ def _older(path: Path, tree: hdf5.Tree) -> Named:
         group, variable = "/".join(parts[:-1]), parts[-1]
         if (match := _NAMED.fullmatch(variable)) is not None:
             found[top][group][match[1]] = array
+        elif top.endswith("_layer_scale") and _NAMELESS.fullmatch(variable):
+            found[top][group]["gamma"] = array
         elif re.fullmatch(r"(mean|variance|count)(:0)?", variable) is None and "seed_generator" not in where:
             raise refused(path, f"`{shown(where)}` is nothing that a network here has", _ADVICE)
     for top, groups in found.items():
         for group, roles in groups.items():
-            name = top if len(groups) == 1 else group.removeprefix(f"{top}/")
+            inside = group.removeprefix(f"{top}/").removeprefix(f"{top.rpartition('/')[2]}/")  # Keras 3 says it twice
+            name = top if len(groups) == 1 else inside
             _add(path, layers, name.removeprefix("model_weights/"), roles)
     return layers
 
@@ -181,6 +183,18 @@ def _add(path: Path, layers: Named, name: str, variables: dict[str, NDArray[Any]
     if name in layers:
         raise refused(path, f"two layers have the name {shown(name)!r}", _ADVICE)
     layers[name] = variables
+
+
+def _without_prefix(path: Path, layers: Named) -> Named:
+    """ConvNeXt's layers begin with the network's name, all but the last normalisation where there is no head."""
+    stem, last = "stem_layernorm", "head_layernorm"
+    prefix = next((name.removesuffix(stem) for name in layers if name.endswith(f"_{stem}")), None)
+    if prefix is None:
+        return layers
+    found: Named = {}
+    for name, variables in layers.items():
+        _add(path, found, re.sub(r"layer_normalization(_\d+)?", last, name.removeprefix(prefix)), variables)
+    return found
 
 
 def _by_rank(layers: Named) -> Named:

@@ -2,40 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from torch import nn
-
-from topfive.nn.conv import SameConv2d
+from topfive.weights.keras_arithmetic import first_strides, tensorflow, wide_epsilon
+from topfive.weights.keras_cells import NASNET
+from topfive.weights.keras_inceptions import INCEPTION_RESNET_V2, INCEPTION_V3
+from topfive.weights.keras_recent import CONVNEXT, EFFICIENTNET_V2, MOBILENET_V3, letter
 from topfive.weights.layout import Layout
-
-TENSORFLOW_EPSILON = 1e-3
-
-
-def tensorflow(model: nn.Module) -> str:
-    """Keras ports of TensorFlow's networks: SAME padding, and epsilon 1e-3."""
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    strided = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.stride[0] > 1 and m.kernel_size[0] > 1]
-    if any(norm.eps != TENSORFLOW_EPSILON for norm in norms) or not all(isinstance(m, SameConv2d) for m in strided):
-        return "Keras' pads and normalises as TensorFlow does, and this network does not: choose its tf_ form"
-    return ""
-
-
-def wide_epsilon(model: nn.Module) -> str:
-    """The epsilon of TensorFlow, in a network whose strided convolutions have no padding, or are of 1x1."""
-    epsilons = {module.eps for module in model.modules() if isinstance(module, nn.BatchNorm2d)}
-    return "" if epsilons == {TENSORFLOW_EPSILON} else "Keras' has epsilon 1e-3 and SAME pooling: choose its tf_ form"
-
-
-def first_strides(model: nn.Module) -> str:
-    """Keras has ResNet as published: the first 1x1 of a bottleneck strides."""
-    conv = cast(nn.Conv2d, model.get_submodule("stages.1.0.branch.0.conv"))
-    return "" if conv.kernel_size == (1, 1) and conv.stride == (2, 2) else "Keras' is the published form: choose _v1"
-
-
-def _letter(block: int) -> str:
-    return chr(ord("a") + block)
-
 
 VGG = Layout(
     "keras",
@@ -120,14 +91,14 @@ EFFICIENTNET = Layout(
     rules=(
         ("stem.conv", "stem_conv"),
         ("stem.norm", "stem_bn"),
-        ("stages.#.#.expand.conv", lambda stage, block: f"block{stage + 1}{_letter(block)}_expand_conv"),
-        ("stages.#.#.expand.norm", lambda stage, block: f"block{stage + 1}{_letter(block)}_expand_bn"),
-        ("stages.#.#.depthwise.conv", lambda stage, block: f"block{stage + 1}{_letter(block)}_dwconv"),
-        ("stages.#.#.depthwise.norm", lambda stage, block: f"block{stage + 1}{_letter(block)}_bn"),
-        ("stages.#.#.squeeze_excite.reduce", lambda stage, block: f"block{stage + 1}{_letter(block)}_se_reduce"),
-        ("stages.#.#.squeeze_excite.expand", lambda stage, block: f"block{stage + 1}{_letter(block)}_se_expand"),
-        ("stages.#.#.project.conv", lambda stage, block: f"block{stage + 1}{_letter(block)}_project_conv"),
-        ("stages.#.#.project.norm", lambda stage, block: f"block{stage + 1}{_letter(block)}_project_bn"),
+        ("stages.#.#.expand.conv", lambda stage, block: f"block{stage + 1}{letter(block)}_expand_conv"),
+        ("stages.#.#.expand.norm", lambda stage, block: f"block{stage + 1}{letter(block)}_expand_bn"),
+        ("stages.#.#.depthwise.conv", lambda stage, block: f"block{stage + 1}{letter(block)}_dwconv"),
+        ("stages.#.#.depthwise.norm", lambda stage, block: f"block{stage + 1}{letter(block)}_bn"),
+        ("stages.#.#.squeeze_excite.reduce", lambda stage, block: f"block{stage + 1}{letter(block)}_se_reduce"),
+        ("stages.#.#.squeeze_excite.expand", lambda stage, block: f"block{stage + 1}{letter(block)}_se_expand"),
+        ("stages.#.#.project.conv", lambda stage, block: f"block{stage + 1}{letter(block)}_project_conv"),
+        ("stages.#.#.project.norm", lambda stage, block: f"block{stage + 1}{letter(block)}_project_bn"),
         ("last.conv", "top_conv"),
         ("last.norm", "top_bn"),
         ("head", "predictions"),
@@ -182,4 +153,18 @@ XCEPTION = Layout(
     differs=wide_epsilon,
 )
 
-KERAS = (VGG, DENSENET, RESNET, MOBILENET_V2, EFFICIENTNET, MOBILENET, XCEPTION)
+KERAS: tuple[Layout, ...] = (
+    VGG,
+    DENSENET,
+    RESNET,
+    MOBILENET_V2,
+    EFFICIENTNET,
+    EFFICIENTNET_V2,
+    MOBILENET,
+    *MOBILENET_V3,
+    XCEPTION,
+    INCEPTION_V3,
+    INCEPTION_RESNET_V2,
+    *NASNET,
+    CONVNEXT,
+)

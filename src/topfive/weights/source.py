@@ -15,7 +15,7 @@ from topfive import artifact, builtin
 from topfive.errors import RefusedError, UsageError, nearest
 from topfive.labels import Labels
 from topfive.preprocess import Preprocess
-from topfive.weights import files, hub, keras, published, repository
+from topfive.weights import cadene, files, hub, keras, published, repository
 from topfive.weights.published import TIMM, TORCHVISION
 
 BUILTIN, HUB = "imagenet", "hub:"
@@ -68,6 +68,8 @@ def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Contents:
     if kind == files.KERAS:
         return Contents(keras.tensors_of(file, content), file, keras.preprocess_of(file))
     tensors = files.tensors_of(file, content, kind)
+    if why := cadene.differs(file):
+        raise files.refused(file, why, "")
     beside = file.with_name(hub.CONFIG)
     said = hub.read(beside, content) if file.name in _IN_FOLDERS and os.path.lexists(beside) else None
     if said is None:
