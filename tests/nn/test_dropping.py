@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
@@ -48,7 +50,7 @@ def test_the_rate_grows_evenly_with_depth(name: str, blocks: int, first: float) 
     assert len(found) == blocks
     assert found[0] == pytest.approx(first)
     assert found[-1] == pytest.approx(0.3)
-    steps = [later - earlier for earlier, later in zip(found, found[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(found)]
     assert steps == pytest.approx([(0.3 - first) / (blocks - 1)] * (blocks - 1))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from topfive.nn.sides import Sides
+from topfive.nn.smallest import sized
 from topfive.spec import Build
 
 
@@ -22,6 +23,13 @@ class Classifier(nn.Module):
     """
 
     head: nn.Module  # the last linear layer, or what plays its part
+
+    def __init_subclass__(cls) -> None:
+        """Images that are too small for a network give a UsageError with the size that it needs."""
+        super().__init_subclass__()
+        for name in ("features", "embed"):
+            if name in vars(cls):
+                setattr(cls, name, sized(vars(cls)[name]))
 
     def __init__(self, num_classes: int, in_channels: int, *, dropout: float = 0.0):
         super().__init__()
