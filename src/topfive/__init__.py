@@ -16,6 +16,7 @@ _HOMES = {
     "list_models": "topfive.models",
     "load_weights": "topfive.weights",
     "Predictor": "topfive.predictor",
+    "ImageClassifier": "topfive.estimator",
     "Recipe": "topfive.train",
     "fit": "topfive.train",
     "TopfiveError": "topfive.errors",
