@@ -17,8 +17,8 @@ def test_the_shipped_file_and_its_parity() -> None:
 def test_its_size_and_speed() -> None:
     text = Page(section(render(contents(mistakes=())), "file")).text
     for words in (
-        "Parameters61.7 thousand61,706 trainable",
-        "Multiply-accumulates417 thousand416,520 an image",
+        "Parameters61.7K61,706 trainable",
+        "Multiply-accumulates417K416,520 an image",
         "Latency310 \N{MICRO SIGN}s",
         "95% within 420 \N{MICRO SIGN}s",
         "Throughput8,123images a second, 16 at a time, on 1 thread",

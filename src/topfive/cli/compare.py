@@ -11,13 +11,12 @@ from rich.table import Table
 from rich.text import Text
 from typer import Argument, Option
 
-from topfive.cli.count import short
 from topfive.errors import shown
 from topfive.evaluate.metrics import wilson
 from topfive.report.compared import HEADINGS, printed, write_comparison
 from topfive.report.comparison import METRICS, Comparison
 from topfive.report.comparison import compare as lay_side_by_side
-from topfive.report.wording import chance, duration, percent, points, setting, size, verdict
+from topfive.report.wording import amount, chance, duration, percent, points, setting, size, verdict
 
 
 def compare(
@@ -104,7 +103,7 @@ def _costs(comparison: Comparison) -> Table:
     table = _table("Run", "Network", ">Params", ">MACs", ">File", ">Latency", ">Images/s", ">Trained in")
     for name, run in comparison.runs.items():
         result = run.result
-        counts = short(result.params), short(result.macs), size(result.file_bytes)
+        counts = amount(result.params), amount(result.macs), size(result.file_bytes)
         speed = duration(result.speed.latency_p50), f"{result.speed.throughput:,.0f}"
         _row(table, name, result.model, *counts, *speed, duration(result.seconds))
     return table

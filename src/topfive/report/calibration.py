@@ -13,21 +13,22 @@ from topfive.report.contents import Contents
 from topfive.report.section import Section
 from topfive.report.wording import percent
 
-WIDTH, HEIGHT = 260, 300  # of a drawing in its own units
-LEFT, TOP, SIDE = 40, 10, 210  # the unit square
-SHARE_TOP, SHARE_SIDE = 228, 30  # the share of the images below it
+LEFT, SIDE = 40, 210  # of the unit square
+SHARE_SIDE = 30  # of the largest share of the images, below it
 _ROWS = 4096  # images at a time: the powers of all probabilities at once would be large
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bin: its accuracy as a column, the gap to its mean confidence, and its share of the images, in units."""
+    """One bin, in units: a column up to the lesser of accuracy and confidence, and the gap up to the greater.
+
+    `gap` is "over" where it is surer than it is right, else "under"; `share` is of the images, for a column below.
+    """
 
     left: float
     width: float
-    top: float
     height: float
-    gap_top: float
+    gap: str
     gap_height: float
     share: float
     told: str
@@ -51,7 +52,7 @@ def section(contents: Contents) -> Section | None:
     diagrams = [diagram("As shipped", after)]
     if temperature != 1.0:
         before = reliability(confidence_without(result, temperature), correct)
-        diagrams = [diagram("As trained", before), diagram("As shipped, temperature fitted", after)]
+        diagrams = [diagram("As trained", before), diagram("As shipped", after)]
     return Section(
         "calibration",
         "Calibration",
@@ -88,9 +89,8 @@ def diagram(title: str, found: Reliability) -> Diagram:
             Bar(
                 left=round(LEFT + index * width + 0.5, 2),
                 width=round(width - 1, 2),
-                top=round(TOP + SIDE * (1 - accuracy), 2),
-                height=round(SIDE * accuracy, 2),
-                gap_top=round(TOP + SIDE * (1 - max(accuracy, confidence)), 2),
+                height=round(SIDE * min(accuracy, confidence), 2),
+                gap="over" if confidence > accuracy else "under",
                 gap_height=round(SIDE * abs(accuracy - confidence), 2),
                 share=round(SHARE_SIDE * number / largest, 2),
                 told=f"{number:,} images: confidence {percent(confidence)}, accuracy {percent(accuracy)}",

@@ -18,6 +18,7 @@ MAXIMUM_NAMED = 60  # classes up to which the picture has their names beside it
 MAXIMUM_SIDE = 500  # pixels of the picture; more classes share a pixel
 BLOCK = 10  # classes at most in a block that is shown as a table of its own
 BLOCKS = 4
+LETTERS_APART = 13  # units
 CONFUSIONS = 15
 SHADES = 10
 _RIGHT, _WRONG = (58, 138, 116), (214, 96, 54)  # legible on black and on white
@@ -57,12 +58,14 @@ class Shaded:
 class Block:
     """Classes that are taken for each other, with their part of the matrix; `start` and `side` in its units.
 
-    `wrong` images were taken for another class of the block, `elsewhere` for one of the others.
+    `letter_at` is where its letter stands, clear of the one above.  `wrong` images were taken for another class of the
+    block, `elsewhere` for one of the others.
     """
 
     letter: str
     start: float
     side: float
+    letter_at: float
     classes: tuple[str, ...]
     rows: list[tuple[str, list[Cell]]]
     wrong: int
@@ -130,24 +133,28 @@ def worst_blocks(
     shares = _shares(counts)
     inside = [counts[np.ix_(chain, chain)] for chain in chains]
     wrong = [int(part.sum() - np.trace(part)) for part in inside]
-    worst = sorted((place for place in range(len(chains)) if wrong[place]), key=lambda place: -wrong[place])
-    return [
-        Block(
-            letter=letter,
-            start=round(starts[place] * unit, 2),
-            side=round(len(chains[place]) * unit, 2),
-            classes=tuple(classes[index] for index in chains[place]),
-            rows=[
-                (classes[index], cells)
-                for index, cells in zip(
-                    chains[place], table(inside[place], shares[np.ix_(chains[place], chains[place])]), strict=True
-                )
-            ],
-            wrong=wrong[place],
-            elsewhere=int(counts[list(chains[place])].sum() - inside[place].sum()),
+    worst = sorted((place for place in range(len(chains)) if wrong[place]), key=lambda place: -wrong[place])[:BLOCKS]
+    letter_at, lowest = {}, -math.inf
+    for place in sorted(worst):
+        letter_at[place] = lowest = max(lowest + LETTERS_APART, (starts[place] + len(chains[place]) / 2) * unit)
+    found = []
+    for letter, place in zip("ABCD", worst, strict=False):
+        chain = chains[place]
+        names = tuple(classes[index] for index in chain)
+        cells = table(inside[place], shares[np.ix_(chain, chain)])
+        found.append(
+            Block(
+                letter=letter,
+                start=round(starts[place] * unit, 2),
+                side=round(len(chain) * unit, 2),
+                letter_at=round(letter_at[place], 2),
+                classes=names,
+                rows=list(zip(names, cells, strict=True)),
+                wrong=wrong[place],
+                elsewhere=int(counts[list(chain)].sum() - inside[place].sum()),
+            )
         )
-        for letter, place in zip("ABCD", worst[:BLOCKS], strict=False)
-    ]
+    return found
 
 
 def shades(counts: NDArray[np.int64], together: int = 1) -> NDArray[np.uint8]:

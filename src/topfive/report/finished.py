@@ -111,7 +111,7 @@ def _curve(path: Path) -> tuple[Mapping[str, Any], ...]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
+        return path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
         raise _damaged(path, error.strerror or str(error)) from None
 

@@ -28,14 +28,14 @@ class Answers:
 def predictions_table(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
     """The file, in the order of the data set; `truth_rank` is 0 where the answer is right, below 5 for the top five."""
     table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
+    writer = csv.writer(table, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # a name may hold a carriage return
     writer.writerow(COLUMNS)
     probabilities, labels = evaluation.probabilities, evaluation.labels
     guesses, ranks = probabilities.argmax(axis=1), rank(probabilities, labels)
     for row, (name, label, guess) in enumerate(zip(evaluation.names, labels, guesses, strict=True)):
         cells = [path_cell(name), label_cell(classes[label]), label_cell(classes[guess])]
         sure, true = probabilities[row, guess], probabilities[row, label]
-        writer.writerow([*cells, f"{sure:.6f}", f"{true:.6f}", int(ranks[row]), int(label == guess)])
+        writer.writerow([*cells, round(float(sure), 6), round(float(true), 6), int(ranks[row]), int(label == guess)])
     return table.getvalue()
 
 

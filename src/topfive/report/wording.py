@@ -65,11 +65,11 @@ def size(number_of_bytes: int) -> str:
 
 
 def amount(number: int) -> str:
-    """A large count to three digits: 61.7 thousand, 4.65 million."""
-    for power, word in ((10**9, "billion"), (10**6, "million"), (10**3, "thousand")):
+    """A large count to three digits: 840, 61.7K, 4.65M."""
+    for power, unit in ((10**9, "G"), (10**6, "M"), (10**3, "K")):
         if number >= 0.9995 * power:
             part = number / power
-            return f"{part:.{2 if part < 9.995 else 1 if part < 99.95 else 0}f} {word}"
+            return f"{part:.{2 if part < 9.995 else 1 if part < 99.95 else 0}f}{unit}"
     return str(number)
 
 
