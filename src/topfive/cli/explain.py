@@ -222,14 +222,11 @@ def _print(answer: dict[str, Any]) -> None:
         line = f"{shown(answer['path'])}: {shown(answer['error'])}"
         Console(stderr=True, highlight=False, soft_wrap=True).print(Text(line, style="red"))
         return
+    if not answer["explanations"]:
+        return
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(shown(answer["path"]), style="bold"))
     for index, found in enumerate(answer["explanations"]):
         if index == 0 or found["file"] != answer["explanations"][index - 1]["file"]:
             console.print(Text(f"  {found['method']}  {shown(found['file'])}"))
         console.print(Text(f"  {found['probability']:6.1%}  {shown(found['label'])}  {found['remark']}".rstrip()))
-    if patches := answer.get("patches"):
-        channels = ", ".join(
-            f"{name} {number}" for name, number in sorted({(p["method"], p["channel"]) for p in patches})
-        )
-        console.print(Text(f"  among the strongest of channels: {channels}"))

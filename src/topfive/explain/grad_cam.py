@@ -72,12 +72,13 @@ def _located(
     layer: str | None,
 ) -> NDArray[np.float32]:
     pictures, targets = checked(model, images, classes)
-    found = [torch.zeros(0, *pictures.shape[2:])]
+    if not len(pictures):
+        return np.empty((0, *pictures.shape[2:]), np.float32)
+    found = []
     with still(model):
-        if layer is None and len(pictures):
-            layer = last_maps(model, pictures)
+        layer = last_maps(model, pictures) if layer is None else layer
         for batch, chosen in zip(torch.split(pictures, BATCH), torch.split(targets, BATCH), strict=True):
-            found.append(_batch(model, batch, chosen, weighting, layer or "").cpu())
+            found.append(_batch(model, batch, chosen, weighting, layer).cpu())
     located: NDArray[np.float32] = torch.cat(found).numpy()
     return located
 

@@ -48,8 +48,8 @@ def watched(model: Classifier, layer: str, catch: Catch) -> Iterator[None]:
         finally:
             del vars(model)[FEATURES]
         return
-    modules = dict(model.named_modules())
-    if layer not in modules or layer == "":
+    modules = {name: module for name, module in model.named_modules() if name}
+    if layer not in modules:
         hint = nearest(layer, modules) or f"it has, for example, {', '.join(_examples(model))}"
         raise UsageError("unknown layer", layer, hint, f"Name a part of the network, or {FEATURES!r}")
 

@@ -17,7 +17,7 @@ Pixels = NDArray[np.uint8]  # [H, W, 3]
 ABOUT = {
     "grad-cam": (
         "Grad-CAM",
-        "The last maps, weighed by what they add to the class (Selvaraju et al. 2016). Coarse, and quick to trust.",
+        "The last maps, weighed by what they add to the class (Selvaraju et al. 2016). Coarse, and quick.",
     ),
     "grad-cam++": (
         "Grad-CAM++",
@@ -36,7 +36,8 @@ ABOUT = {
     "deconvnet": (
         "Deconvnet",
         "The patches that excite a channel most, and beside them these activations projected down to the pixels "
-        "(Zeiler and Fergus 2013, fig. 2).",
+        "(Zeiler and Fergus 2013, fig. 2). Only the switches of max pooling tell one picture from another: a network "
+        "without any projects a channel to one pattern, whatever it saw.",
     ),
     "guided": (
         "Guided backpropagation",
