@@ -12,14 +12,17 @@ import torch
 
 from topfive import artifact
 from topfive.data import ArrayDataset, open_data
-from topfive.errors import RefusedError
+from topfive.errors import RefusedError, UsageError
 from topfive.evaluate import evaluate, fit_temperature
 from topfive.evaluate.metrics import measure
 from topfive.labels import imagenet
 from topfive.models import create_model
 from topfive.predictor import Predictor
-from topfive.train import Run, Surroundings, fit, recipe_from
-from topfive.train.finish import held_out, labels_of, predictions_table
+from topfive.preprocess import Preprocess
+from topfive.report.predictions import predictions_table
+from topfive.report.result import from_json
+from topfive.train import Run, Surroundings, finish, fit, recipe_from
+from topfive.train.finish import held_out, labels_of
 from topfive.train.state import State
 
 RECIPE = recipe_from({"model": "lenet5", "epochs": 3, "batch_size": 32, "opt": "adamw", "lr": 3e-3, "seed": 1})
@@ -155,6 +158,59 @@ def test_synsets_get_their_words():
     assert found.names == (known.names[5], known.names[0])
     assert found.synsets == synsets
     assert labels_of(splits).synsets == ()
+
+
+def test_the_result_is_written_last_and_says_what_the_report_says(finished):
+    report, _ = finished
+    result = from_json((report.run / "result.json").read_bytes())
+    assert (result.split, result.n, result.top1) == ("test", 40, report.evaluation.top1)
+    assert result.macro_f1 == report.evaluation.macro_f1
+    assert (result.params, result.macs) == (61_706, 416_520)  # lenet5, as its row says
+    assert result.file_bytes == report.artifact.stat().st_size
+    assert result.temperature == report.temperature
+    assert 0 < result.speed.latency_p50 <= result.speed.latency_p95
+    times = {path.name: path.stat().st_mtime_ns for path in report.run.iterdir() if path.is_file()}
+    assert max(times, key=times.get) == "result.json"
+
+
+def test_the_report_shows_where_the_network_looked(finished):
+    report, _ = finished
+    page = (report.run / "report.html").read_text("utf-8")
+    wrong = round((1 - report.evaluation.top1) * 40)
+    assert wrong > 0
+    assert page.count('alt="where the network looked"') == min(wrong, 24)
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("no maps here\nsecond line"), UsageError("explain", None, "no maps here")]
+)
+def test_a_map_that_cannot_be_drawn_costs_the_map_alone(tmp_path, monkeypatch, error):
+    asked = []
+
+    def fails(*arguments):
+        asked.append(arguments)
+        raise error
+
+    monkeypatch.setattr(finish, "grad_cam", fails)
+    report = go(tmp_path / "run", few(train=64, val=0, test=20), dataclasses.replace(RECIPE, epochs=1))
+    assert len(asked) == 1
+    page = (report.run / "report.html").read_text("utf-8")
+    assert "no map of where the network looked" in page
+    assert "no maps here" in page
+    assert "second line" not in page
+    assert 'where the network looked"' not in page
+    assert "Hardest pairs" in page
+    assert (report.run / "result.json").exists()
+
+
+@pytest.mark.parametrize("shape", [(1, 30, 41), (3, 25, 60)])
+def test_evidence_is_shown_on_what_the_network_saw(shape):
+    model = create_model("lenet5").eval()
+    preprocess = Preprocess(size=28, crop=1.0, mean=(0.5,), std=(0.5,), pad=2)
+    pictures = list(np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8))
+    shown = finish.Evidence(model, preprocess)(pictures, [0, 3, 9])
+    assert [(one.shape, one.dtype) for one in shown] == [((3, 32, 32), np.uint8)] * 3
+    assert not (shown[0] == shown[1]).all()
 
 
 def test_names_that_a_spreadsheet_would_run_are_disarmed():
