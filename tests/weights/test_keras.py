@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,10 @@ from topfive.models import create_model
 from topfive.nn.classifier import Classifier
 from topfive.preprocess import Preprocess
 from topfive.weights import hdf5, hdf5_reader, keras, load_weights
+from topfive.weights.keras_inceptions import INCEPTION_V3
 from topfive.weights.keras_layouts import KERAS
+from topfive.weights.keras_recent import EFFICIENTNET_V2, MOBILENET_V3
+from topfive.weights.layout import Layout
 
 pytest.importorskip("h5py")
 SMALL = "tf_mobilenet_v1_025"
@@ -163,6 +167,53 @@ def test_files_of_the_first_keras_have_other_names_for_variables() -> None:
     }
 
 
+def test_a_layer_may_have_a_name_that_begins_with_anothers() -> None:
+    """As Keras 2 named those of MobileNetV3."""
+    conv: tuple[str, dict[str, np.ndarray]] = ("conv2d", {"kernel": np.ones((1, 1, 3, 4), "f4")})
+    norm = ("batch_normalization", {role: np.ones(4, "f4") for role in _LEAVES.values()})
+    for root in ("", "model_weights"):
+        state = keras.tensors_of(Path("a.h5"), older({"Conv": conv, "Conv/BatchNorm": norm}, root))
+        assert set(state) == {"Conv.weight", *(f"Conv_BatchNorm.{leaf}" for leaf in _LEAVES)}
+
+
+@pytest.mark.parametrize("form", [numbered, older])
+def test_convnext_begins_every_name_with_its_own(form: Callable[[Layers], bytes]) -> None:
+    norm = {"gamma": np.ones(4, "f4"), "beta": np.zeros(4, "f4")}
+    content = form(
+        {
+            "mine_stem_layernorm": ("layer_normalization", norm),
+            "mine_stage_0_block_0_layer_scale": ("layer_scale", {"gamma": np.full(4, 0.5, "f4")}),
+            "layer_normalization_7": ("layer_normalization", norm),  # the last, where there is no head
+        }
+    )
+    assert set(keras.tensors_of(Path("a.h5"), content)) == {
+        *(f"{layer}.{leaf}" for layer in ("stem_layernorm", "head_layernorm") for leaf in ("weight", "bias")),
+        "stage_0_block_0_layer_scale.weight",
+    }
+
+
+def test_a_scale_of_layers_has_no_name_in_older_files() -> None:
+    for variable in ("Variable:0", "variable_17"):
+        content = older({"a_layer_scale": ("layer_scale", {variable: np.ones(4, "f4")})}, suffix="")
+        assert set(keras.tensors_of(Path("a.h5"), content)) == {"a_layer_scale.weight"}
+    with pytest.raises(RefusedError, match="nothing that a network here has"):
+        keras.tensors_of(Path("a.h5"), older({"a": ("dense", {"Variable": np.ones(4, "f4")})}))
+
+
+@pytest.mark.parametrize("layout", [INCEPTION_V3, MOBILENET_V3[0], EFFICIENTNET_V2], ids=str)
+def test_a_name_for_every_tensor_and_a_word_where_the_arithmetic_differs(layout: Layout) -> None:
+    plain = {"Inception v3": "inception_v3", "MobileNetV3": "mobilenet_v3_small", "EfficientNetV2": "efficientnet_v2_s"}
+    with torch.device("meta"):
+        ours, other = (create_model(f"{form}{plain[layout.family]}") for form in ("tf_", ""))
+    names = layout.names(ours.state_dict())
+    assert names is not None
+    assert set(layout.marks) <= set(names.values())
+    assert len(set(names.values())) == len(names)
+    assert layout.differs is not None
+    assert layout.differs(ours) == ""
+    assert "choose its tf_ form" in layout.differs(other)
+
+
 def test_published_names_say_how_the_network_is_fed() -> None:
     kernel = np.arange(3, dtype="f4").reshape(1, 1, 3, 1).repeat(2, 3)
     content = numbered({"block1_conv1": ("conv2d", {"kernel": kernel})})
@@ -176,7 +227,18 @@ def test_published_names_say_how_the_network_is_fed() -> None:
     np.testing.assert_allclose(told.normalise(pixel).ravel(), (200 - 123.68, 100 - 116.779, 50 - 103.939), rtol=1e-5)
     half = keras.preprocess_of(Path("xception_weights_tf_dim_ordering_tf_kernels.h5"))
     assert half == Preprocess(size=299, mean=(0.5,) * 3, std=(0.5,) * 3)
-    for other in ("efficientnetb0.h5", "densenet121_weights_tf_dim_ordering_tf_kernels.h5", "resnet50v2_weights_tf.h5"):
+    for name, side in (("efficientnetv2-s.h5", 384), ("efficientnetv2-m_notop.h5", 480)):
+        told = keras.preprocess_of(Path(name))
+        assert told is not None
+        assert told.size == side
+        np.testing.assert_allclose(told.normalise(pixel).ravel(), np.array([200, 100, 50]) / 128 - 1, rtol=1e-6)
+    for other in (
+        "efficientnetb0.h5",
+        "efficientnetv2-b0.h5",
+        "efficientnetv2-s.keras",
+        "densenet121_weights_tf_dim_ordering_tf_kernels.h5",
+        "resnet50v2_weights_tf.h5",
+    ):
         assert keras.preprocess_of(Path(other)) is None
 
 

@@ -164,7 +164,7 @@ def random_images(side: int) -> torch.Tensor:
 def test_answers_are_those_of_keras(
     keras_name: str, name: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    network = built(keras_name, 160 if "efficientnet_b" in name else _SIDES.get(name, 64))
+    network = built(keras_name, 160 if "efficientnet" in name else _SIDES.get(name, 64))
     model = create_model(name).double().eval()
     path = tmp_path / f"a{_FORMS[len(name) % 3]}"
     ours, exactly = worst(network, model, random_images(network.input_shape[1]), keras_name, path)
