@@ -18,11 +18,11 @@ from playwright.sync_api import Page, sync_playwright
 
 WIDTH = 1060  # CSS pixels of the page
 SCALE = 0.62  # of what is kept
-COLOURS = 96
+COLOURS = 256
 GAP = 28  # pixels between the columns
 # The sections of each column, and how much of each is kept: a gallery says enough with its first rows.
 COLUMNS = (
-    (("header", 400), ("#result", 400), ("#learning", 560), ("#confusion", 700)),
+    (("header", 400), ("#result", 400), ("#learning", 560), ("#classes", 640), ("#confusion", 700)),
     (("#pairs", 620), ("#mistakes", 780), ("#calibration", 660)),
 )
 
@@ -65,7 +65,7 @@ def main() -> None:
         whole.paste(one, (left, 20))
         left += one.width + GAP
     small = whole.resize((round(whole.width * SCALE), round(whole.height * SCALE)), Image.Resampling.LANCZOS)
-    small.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+    small.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
         arguments.out, optimize=True
     )
     print(f"{arguments.out}: {small.width} x {small.height}, {arguments.out.stat().st_size:,} bytes")

@@ -43,6 +43,8 @@ def hardest_pairs(evaluation: Evaluation, dataset: ImageDataset, count: int = 6,
     pairs = []
     for first, second in zip(firsts[order].tolist(), seconds[order].tolist(), strict=True):
         between = rows[(answers == (first, second)).all(axis=1)]
+        if counts[second, first] > counts[first, second]:
+            first, second = second, first
         pairs.append(
             Pair(
                 first=classes[first],
