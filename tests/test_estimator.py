@@ -257,6 +257,7 @@ def test_labels_that_cannot_be_meant(y, says):
         ([], r"it is \[0\]"),
         ("photo.jpg", "Put it into a list"),
         (["photo.jpg", 3], "not"),
+        (["a\0.jpg"] * 24, r"a\\x00\.jpg is no path"),
         (["there is none.jpg"] * 24, "24 of 24 files are no images"),
     ],
 )

@@ -12,7 +12,7 @@ from topfive.engine import Floats
 from topfive.errors import RefusedError, UsageError
 from topfive.images import ImageError
 from topfive.labels import Labels, imagenet
-from topfive.predictor import Prediction, Predictor, Refusal, softmax
+from topfive.predictor import Prediction, Predictor, Refusal, sigmoid, softmax
 
 RED, GREEN, BLUE = png((250, 0, 0)), png((0, 250, 0)), png((0, 0, 250))
 
@@ -149,6 +149,50 @@ def test_more_than_there_are_classes():
 def test_equal_probabilities_keep_the_order_of_the_classes():
     (result,) = predictor().predict([png((100, 100, 100))])
     assert [item.index for item in result.top] == [0, 1, 2]
+
+
+def several(path, **changes):
+    path.write_bytes(tiny(activation="sigmoid", temperature=1.0, **changes))
+    return Predictor.load(path)
+
+
+YELLOW, BLACK = png((150, 150, 0)), png((0, 0, 0))
+
+
+def test_of_several_labels_all_that_are_likely_are_named_whatever_top(tmp_path):
+    yellow, black = several(tmp_path / "model.onnx").predict([YELLOW, BLACK], top=1)
+    assert [item.label for item in yellow.top] == ["red", "green"]
+    logits = np.array(golden(YELLOW).logits)
+    np.testing.assert_allclose([item.probability for item in yellow.top], 1 / (1 + np.exp(-logits[:2])), rtol=1e-5)
+    assert yellow.top[0].probability + yellow.top[1].probability > 1
+    assert black.top == ()
+
+
+def test_each_label_has_its_threshold(tmp_path):
+    high = golden(YELLOW).logits[0]
+    threshold = 1 / (1 + np.exp(-high)) + 1e-3
+    (yellow,) = several(tmp_path / "model.onnx", thresholds=(threshold, 0.5, 0.0)).predict([YELLOW])
+    assert [item.label for item in yellow.top] == ["green", "blue"]
+
+
+def test_thresholds_of_one_label_hide_what_is_unlikely(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(tiny(thresholds=(0.9, 0.0, 0.0)))
+    everything, hidden = (
+        next(iter(Predictor.load(each).predict([png((140, 130, 120))], top=2))) for each in (artifact(tmp_path), path)
+    )
+    assert [item.label for item in everything.top] == ["red", "green"]
+    assert [item.label for item in hidden.top] == ["green"]
+
+
+def artifact(folder):
+    (folder / "plain.onnx").write_bytes(tiny())
+    return folder / "plain.onnx"
+
+
+def test_sigmoid_of_large_logits():
+    found = sigmoid(np.array([1e4, 2.0, 0.0, -1e4]), 2.0)
+    np.testing.assert_allclose(found, [1, 1 / (1 + np.exp(-1)), 0.5, 0], atol=1e-12)
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0, 10.0])

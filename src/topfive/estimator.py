@@ -231,7 +231,11 @@ def _paths(X: Any) -> tuple[str, ...] | None:  # noqa: N803
         items = list(X) if isinstance(X, Sequence) else []
     if not items or not all(isinstance(item, str | os.PathLike) for item in items):
         return None
-    return tuple(os.path.abspath(item) for item in items)
+    paths = tuple(os.path.abspath(item) for item in items)
+    for path in paths:
+        if "\0" in path:
+            raise DataError("X", None, f"{shown(path)} is no path: it holds a zero byte")
+    return paths
 
 
 def _pixels(X: Any) -> NDArray[np.uint8]:  # noqa: N803

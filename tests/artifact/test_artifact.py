@@ -34,6 +34,17 @@ def test_what_was_attached_is_read(path):
     assert (found.opset, found.embedding_width, found.path) == (20, 3, path)
 
 
+def test_several_labels_are_told_in_a_format_that_older_readers_refuse(path):
+    path.write_bytes(tiny(activation="sigmoid", thresholds=(0.1, 0.2, 0.3)))
+    found = read(path)
+    assert (found.activation, found.thresholds) == ("sigmoid", (0.1, 0.2, 0.3))
+    formats = {}
+    for activation in ("softmax", "sigmoid"):
+        proto = onnx.load_from_string(tiny(activation=activation))
+        formats[activation] = {item.key: item.value for item in proto.metadata_props}["topfive.format"]
+    assert formats == {"softmax": "1", "sigmoid": "2"}
+
+
 def test_the_file_is_plain_onnx(path):
     path.write_bytes(tiny())
     proto = onnx.load(path)
@@ -173,7 +184,13 @@ def test_a_label_that_is_not_utf8_survives(path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"temperature": 0.0}, {"temperature": float("nan")}, {"thresholds": (0.5,)}, {"labels": Labels(("",) * 3)}],
+    [
+        {"temperature": 0.0},
+        {"temperature": float("nan")},
+        {"thresholds": (0.5,)},
+        {"activation": "relu"},
+        {"labels": Labels(("",) * 3)},
+    ],
 )
 def test_metadata_refuses_what_cannot_be(changes):
     with pytest.raises(MetadataError):

@@ -106,3 +106,16 @@ def test_photographs_and_arrays_of_the_same_pixels_agree(model, tmp_path, capsys
     (tmp_path / "list.csv").write_text("\n".join(rows))
     assert run(["evaluate", model, str(tmp_path / "list.csv"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["n"] == 6
+
+
+def test_several_labels_have_figures_of_their_own(folder, tmp_path, capsys):
+    path = tmp_path / "labels.onnx"
+    path.write_bytes(tiny(activation="sigmoid"))
+    assert run(["evaluate", str(path), str(folder), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["data", "split", "n", "mean_average_precision", "micro_f1", "macro_f1"]
+    assert found["mean_average_precision"] == 1.0
+    assert run(["evaluate", str(path), str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "mAP       100.00%" in out
+    assert "lowest AP" in out

@@ -171,3 +171,12 @@ def test_a_reader_that_goes_away_is_no_error(model, folder):
     errors = process.stderr.read()
     process.stderr.close()
     assert (process.wait(), errors) == (0, b"")
+
+
+def test_no_likely_label_is_said(folder, tmp_path, capsys):
+    path = tmp_path / "labels.onnx"
+    path.write_bytes(tiny(activation="sigmoid", thresholds=(1.0, 1.0, 1.0)))
+    assert run(["predict", "--model", str(path), str(folder / "red.png")]) == 0
+    assert "no class reaches its threshold" in capsys.readouterr().out
+    assert run(["predict", "--model", str(path), str(folder / "red.png"), "--json"]) == 0
+    assert lines(capsys.readouterr().out)[0]["predictions"] == []

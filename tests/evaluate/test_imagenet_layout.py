@@ -181,7 +181,7 @@ def test_strange_classes_are_3_with_both_differences(artifact, images, tmp_path,
     (tmp_path / "data" / SYNSETS[0]).rename(tmp_path / "data" / "n99999999")
     assert run(["evaluate", artifact, str(tmp_path / "data"), "--split", "all"]) == 3
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 + 1  # the note on the subset is not said: nothing was measured
+    assert error.count("\n") == 1
     assert "only the model has" in error
     assert "only the data has 'n99999999'" in error
 
@@ -276,3 +276,22 @@ def test_impossible_scales_are_2(artifact, images, capsys, scales, says):
 def test_144_crops_have_scales_of_their_own(artifact, images, capsys):
     assert run(["evaluate", artifact, str(images[0]), "--scales", "1,2", "--crops", "144"]) == 2
     assert "four scales of their own" in capsys.readouterr().err
+
+
+def test_links_that_lead_out_are_followed_when_allowed(artifact, images, tmp_path, capsys):
+    (tmp_path / "val").mkdir()
+    for synset in SYNSETS:
+        (tmp_path / "val" / synset).symlink_to(images[0] / synset)
+    assert run(["evaluate", artifact, str(tmp_path)]) == 3
+    assert "--follow-links" in capsys.readouterr().err
+    found, _ = measured(artifact, tmp_path, capsys, "--follow-links")
+    assert found["n"] == len(images[1])
+
+
+def test_what_cannot_be_read_is_not_counted_and_is_7_when_strict(artifact, images, tmp_path, capsys):
+    shutil.copytree(images[0], tmp_path / "val")
+    (tmp_path / "val" / SYNSETS[0] / "bad.JPEG").write_bytes(b"<html>")
+    assert run(["evaluate", artifact, str(tmp_path), "--json", "--strict"]) == 7
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["n"] == len(images[1])
+    assert "1 images could not be read" in captured.err

@@ -42,6 +42,14 @@ def test_a_folder_is_read_as_it_was_written(tmp_path, name):
         assert torch.equal(again.state_dict()[key], tensor), key
 
 
+def test_several_labels_stay_several(tmp_path):
+    model = create_model("lenet5", num_classes=2).eval()
+    told = {"preprocess": spec("lenet5").preprocess, "labels": Labels(("a", "b")), "card": Card(architecture="lenet5")}
+    write_folder(model, tmp_path, **told, activation="sigmoid", thresholds=(0.25, 0.75))
+    _, found = read_folder(tmp_path)
+    assert (found.activation, found.thresholds) == ("sigmoid", (0.25, 0.75))
+
+
 @pytest.mark.parametrize("name", IN_TIMM)
 def test_our_folders_open_in_timm(tmp_path, name):
     model = written(tmp_path, name)

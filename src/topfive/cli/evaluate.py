@@ -14,7 +14,7 @@ from typer import Argument, Option
 from topfive.cli.bar import Bar
 from topfive.data import ImageDataset
 from topfive.errors import SkippedError, UsageError, nearest, shown
-from topfive.evaluate import Evaluation, LabelEvaluation, Views, evaluate_labels, short_sides
+from topfive.evaluate import Evaluation, LabelEvaluation, Views, evaluate_labels, match_classes, short_sides
 from topfive.evaluate import evaluate as measure
 from topfive.evaluate.source import SPLITS, open_measured
 from topfive.predictor import BATCH_SIZE, Predictor
@@ -40,15 +40,20 @@ def evaluate(
     seed: Annotated[int, Option(help="Decides which images are held out, where the data do not say.")] = 0,
     val_fraction: Annotated[float, Option(help="Share of images held out for val, as in training.")] = 0.1,
     test_fraction: Annotated[float, Option(help="Share of images held out for test, as in training.")] = 0.1,
+    max_bad: Annotated[float, Option(help="Share of unreadable images that is put up with.")] = 0.05,
+    follow_links: Annotated[bool, Option("--follow-links", help="Follow links that lead out of the folder.")] = False,
     as_json: Annotated[bool, Option("--json", help="One JSON line on stdout.")] = False,
     strict: Annotated[bool, Option(help="Exit 7 if an image could not be read.")] = False,
     threads: Annotated[int | None, Option(min=1, help="Threads of the engine. Default: one a core.")] = None,
     batch_size: Annotated[int, Option(min=1, help="Images at a time.")] = BATCH_SIZE,
 ) -> None:
-    """Measure an artifact on labelled images: top-1, top-5, negative log-likelihood and calibration error.
+    """Measure an artifact on labelled images.
 
-    The images may be of some of its classes only, named by name or synset. A folder without a train part is measured
-    whole. Of an artifact that gives an image several labels, mean average precision and F1 are measured.
+    Top-1, top-5, negative log-likelihood and calibration error; of several labels an image, mAP and F1.
+
+    The images may be of some of its classes only, called by name or synset.
+
+    A folder without a train part is measured whole, one of classes as training divides it.
     """
     if crops not in (1, 10, 144):
         raise UsageError("--crops", str(crops), "there are 1, 10 or 144", "Choose one of them")
@@ -68,9 +73,12 @@ def evaluate(
             seed=seed,
             val_fraction=val_fraction,
             test_fraction=test_fraction,
+            max_bad=max_bad,
+            follow_links=follow_links,
             short_side=max(shorts, default=preprocess.resize_side),
             progress=bar,
         )
+    match_classes(predictor.labels, found.dataset.classes)  # before anything is said of them
     for note in (*found.notes, *_subset(predictor, found.dataset)):
         Console(stderr=True, highlight=False, soft_wrap=True).print(Text(shown(note), style="dim"))
     with Bar("evaluating") as bar:

@@ -40,16 +40,18 @@ def open_measured(
     *,
     short_side: int | None = None,
     data_root: Path | None = None,
+    follow_links: bool = False,
     progress: Callable[[int, int], None] | None = None,
     **choices: Any,
 ) -> Measured:
     """The images of `split` (train, val, test or all) of what `open_data` opens; `choices` are its own.
 
     None is test.  A folder that holds val or test, but no train, need not be one that can be trained on: its parts are
-    taken whole, and None is test where there is one, else val.  A folder of classes, or a CSV file, is divided as in
-    training, for its images may have been trained on; "all" takes every one.  DataError where there is no such image.
+    taken whole, and None is test where there is one, else val.  So are ILSVRC's validation images side by side (see
+    `list_validation`), which are val.  A folder of classes, or a CSV file, is divided as in training, for its images
+    may have been trained on; "all" takes every one.  DataError where there is no such image.
     """
-    whole = _whole(source, split, data_root)
+    whole = _whole(source, split, data_root, follow_links)
     if whole is not None:
         listing, taken = whole
         chosen = np.arange(len(listing.labels))
@@ -58,7 +60,8 @@ def open_measured(
         return Measured(name, taken, _filled(source, dataset, taken), tuple(listing.skipped), tuple(listing.notes))
     if split == ALL:
         raise UsageError("--split", ALL, f"{shown(source)} has parts of its own", f"Choose {', '.join(NAMES)}")
-    splits = open_data(source, data_root=data_root, short_side=short_side, progress=progress, **choices)
+    places = {"data_root": data_root, "follow_links": follow_links}
+    splits = open_data(source, short_side=short_side, progress=progress, **places, **choices)
     part = split or NAMES[TEST]
     others = ", ".join(f"{name} {len(dataset):,}" for name, dataset in splits.parts())
     dataset = _filled(source, dict(splits.parts())[part], part, f" ({others})")
@@ -67,7 +70,7 @@ def open_measured(
     return Measured(splits.name, part, dataset, splits.skipped, notes)
 
 
-def _whole(source: str, split: str | None, data_root: Path | None) -> tuple[Listing, str] | None:
+def _whole(source: str, split: str | None, data_root: Path | None, follow_links: bool) -> tuple[Listing, str] | None:
     """The images to be taken whole, and what they are called; None where `open_data` divides them."""
     if os.path.isdir(source):
         published = list_validation(source)
@@ -79,10 +82,11 @@ def _whole(source: str, split: str | None, data_root: Path | None) -> tuple[List
             if published is not None:
                 return published, NAMES[VAL]
         if parts and TRAIN not in parts:
-            return _lone(source, parts, split)
-        return (list_folder(source, allow_empty=True), ALL) if split == ALL else None
+            folder, taken = _lone(source, parts, split)
+            return list_folder(folder, follow_links, allow_empty=True), taken
+        return (list_folder(source, follow_links, allow_empty=True), ALL) if split == ALL else None
     if split == ALL and os.path.isfile(source):
-        return list_table(source, None if data_root is None else str(data_root)), ALL
+        return list_table(source, None if data_root is None else str(data_root), follow_links), ALL
     return None
 
 
@@ -97,14 +101,15 @@ def _parts(folder: str) -> dict[int, str]:
     return found
 
 
-def _lone(source: str, parts: dict[int, str], split: str | None) -> tuple[Listing, str]:
+def _lone(source: str, parts: dict[int, str], split: str | None) -> tuple[str, str]:
+    """The folder of the part that is asked for, and the part's name, where there is none to train on."""
     named = {NAMES[part]: name for part, name in parts.items()}
     if split == ALL and len(named) > 1:
         raise UsageError("--split", ALL, f"{shown(source)} holds {' and '.join(named)}", "Choose one of them")
     taken = NAMES[max(parts)] if split in (None, ALL) else str(split)
     if taken not in named:
         raise DataError("data set", source, f"it has no {taken}, only {' and '.join(named)}", "Choose another --split")
-    return list_folder(os.path.join(source, named[taken]), allow_empty=True), taken
+    return os.path.join(source, named[taken]), taken
 
 
 def _filled(source: str, dataset: ImageDataset, split: str, others: str = "") -> ImageDataset:
