@@ -82,7 +82,7 @@ def encoded(image: Image.Image, form: str = "JPEG", quality: int = 93, **options
 
 
 def brightened(image: Image.Image) -> Image.Image:
-    return image.point(lambda level: min(255, round(level * 1.2 + 12)))
+    return image.point(lambda level: round(255 * (level / 255) ** 0.75))  # nothing is clipped
 
 
 def cropped(image: Image.Image) -> Image.Image:
@@ -179,7 +179,7 @@ def hash_of(text: str) -> bytes:
 
 
 def _damaged(image: Image.Image) -> bytes:
-    return encoded(image)[:-400]
+    return encoded(image)[:-300]
 
 
 def _header(image: Image.Image) -> bytes:
@@ -199,7 +199,7 @@ def _huge(image: Image.Image) -> bytes:
 
 ALONE: tuple[tuple[str, str, str, Callable[[Image.Image], bytes]], ...] = (  # kind, how, suffix, made by
     ("unreadable", "truncated", "jpg", _damaged),
-    ("unreadable", "half", "png", lambda image: encoded(image, "PNG")[:2000]),
+    ("unreadable", "cut", "png", lambda image: encoded(image, "PNG")[:-900]),
     ("unreadable", "empty", "jpg", lambda image: b""),
     ("unreadable", "html", "jpg", lambda image: b"<!DOCTYPE html><html><body>404</body></html>"),
     ("unreadable", "header", "jpg", _header),

@@ -23,7 +23,9 @@ Intervals = NDArray[np.float64]  # [A, 2], parts of a side, from 0 to 1
 RADIUS = 12  # bits of 64 that the hashes of one picture may differ by
 COSINE = 0.75  # at which embeddings propose a pair; those of a crop differ more than those of a copy
 NEIGHBOURS = 8  # proposed for each picture by embeddings
-ALIKE = 0.972  # likeness from which two pictures are one; docs/data.md says what was measured
+ALIKE = 0.98  # likeness from which two pictures are one; docs/data.md says what was measured
+ALIKE_NEAR, NEAR = 0.965, 0.95  # and from which they are where the cosine of their embeddings is at least the second
+ALIKE_MIRRORED = 0.99  # and where one is mirrored: chance makes a rim or a gradient like its mirror image
 _BLOCK = 1024
 _CELLS = 16  # of a side of what is compared
 _BLUR = 2  # cells around a cell whose mean is taken from it: gradients and light do not count
@@ -113,10 +115,12 @@ def look_alikes(
         proposed.append(near_embeddings(embeddings))
     pairs = np.unique(np.concatenate(proposed), axis=0)
     for done, (first, second) in enumerate(pairs.tolist(), start=1):
+        near = embeddings is not None and float(embeddings[first] @ embeddings[second]) >= NEAR
         straight = likeness(lumas[first], lumas[second])
-        turned = likeness(lumas[first], lumas[second, :, ::-1]) if straight < ALIKE else 0.0
-        if max(straight, turned) >= ALIKE:
-            yield Alike(first, second, max(straight, turned), turned > straight)
+        if straight >= (ALIKE_NEAR if near else ALIKE):
+            yield Alike(first, second, straight, False)
+        elif (turned := likeness(lumas[first], lumas[second, :, ::-1])) >= ALIKE_MIRRORED:
+            yield Alike(first, second, turned, True)
         if progress is not None:
             progress(done, len(pairs))
 
@@ -140,7 +144,7 @@ def _fit(whole: NDArray[np.uint8], part: NDArray[np.uint8]) -> float:
     target = _boxes(part.astype(np.float32), _WHOLE, _WHOLE)[0]
     place = _best(source, target, _ROUGH, _ROUGH)
     if place.score >= _WORTH:
-        for step in (0.02, 0.01):
+        for step in (0.02, 0.01, 0.005):
             finer = _best(source, target, _around(place.down, step), _around(place.across, step))
             place = max(place, finer)
     return place.score

@@ -261,11 +261,12 @@ def exif(data: bytes) -> Exif:
     try:
         image = _opened(data)
         block = image.info.get("exif")
-        tags = Image.Exif()
-        tags.load(block or b"")
+        if block is None and image.format != "TIFF" and not (image.format == "PNG" and b"eXIf" in data):
+            return Exif()  # without asking Pillow, which would decode a PNG to see whether anything follows its pixels
+        tags = image.getexif()
         value: Any = tags.get(_ORIENTATION)
-        position = len(tags.get_ifd(_POSITION)) > 0 if _POSITION in tags else False
-        return Exif(value if isinstance(value, int) else None, position, bool(block) and not len(tags))
+        position = len(tags.get_ifd(_POSITION)) > 0
+        return Exif(value if isinstance(value, int) else None, position, not len(tags) and not position)
     except MemoryError:
         raise
     except Exception:  # whatever a library makes of a damaged block
