@@ -1,7 +1,7 @@
 """Draws docs/report.png: parts of a run's report, as Chromium shows them, side by side.
 
-    topfive train fashion-mnist --model lenet5 --epochs 8 --out runs/fashion
-    python scripts/picture_report.py runs/fashion docs/report.png
+    topfive train fashion-mnist --model lenet5 --epochs 8
+    python scripts/picture_report.py runs/fashion-mnist-lenet5 docs/report.png
 
 Needs playwright and a Chromium of the system.
 """
@@ -18,12 +18,11 @@ from playwright.sync_api import Page, sync_playwright
 
 WIDTH = 1060  # CSS pixels of the page
 SCALE = 0.62  # of what is kept
-COLOURS = 256
 GAP = 28  # pixels between the columns
 # The sections of each column, and how much of each is kept: a gallery says enough with its first rows.
 COLUMNS = (
     (("header", 400), ("#result", 400), ("#learning", 560), ("#classes", 640), ("#confusion", 700)),
-    (("#pairs", 620), ("#mistakes", 780), ("#calibration", 660)),
+    (("#pairs", 645), ("#mistakes", 880), ("#calibration", 660)),
 )
 
 
@@ -65,9 +64,8 @@ def main() -> None:
         whole.paste(one, (left, 20))
         left += one.width + GAP
     small = whole.resize((round(whole.width * SCALE), round(whole.height * SCALE)), Image.Resampling.LANCZOS)
-    small.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        arguments.out, optimize=True
-    )
+    few = small.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
+    few.save(arguments.out, optimize=True)
     print(f"{arguments.out}: {small.width} x {small.height}, {arguments.out.stat().st_size:,} bytes")
 
 
