@@ -7,9 +7,10 @@ from PIL import Image
 
 from topfive.data import ArrayDataset, FileDataset
 from topfive.preprocess import Preprocess
-from topfive.train import batches as module
-from topfive.train.batches import EvaluationBatches, MemoryBatches, StreamBatches, training_batches
-from topfive.train.recipe import recipe_from
+from topfive.recipe import recipe_from
+from topfive.train import loading as module
+from topfive.train.batches import MemoryBatches, StreamBatches, training_batches
+from topfive.train.loading import EvaluationBatches
 
 
 @pytest.fixture
@@ -83,3 +84,19 @@ def test_evaluation_is_the_same_from_memory_and_from_disk(photographs, monkeypat
     for (images, labels), (others, theirs) in zip(held, streamed, strict=True):
         assert torch.equal(images, others)
         assert torch.equal(labels, theirs)
+
+
+@pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
+def test_scale_jitter_zooms_within_its_range(kind, tmp_path):
+    """A ramp of 3 grey levels a pixel, 60 high, resized to 30 to 60 pixels: 6 to 3 levels a pixel of the crop."""
+    ramp = np.broadcast_to(np.arange(0, 240, 3, dtype=np.uint8)[None, :, None], (60, 80, 3))
+    for i in range(16):
+        Image.fromarray(np.ascontiguousarray(ramp)).save(tmp_path / f"{i}.png")
+    files = FileDataset(str(tmp_path), tuple(f"{i}.png" for i in range(16)), np.zeros(16, dtype=np.int64), ("a",))
+    preprocess = Preprocess(size=24, crop=0.4, mean=(0.0,) * 3, std=(1.0,) * 3)
+    recipe = recipe_from({"model": "m", "batch_size": 16, "resize": (1.25, 2.5)})
+    images, _ = kind(files, recipe, preprocess, 2).at(0, 0)
+    slopes = 255 * (images[:, 0, 12, 20] - images[:, 0, 12, 4]) / 16
+    assert 2.9 < float(slopes.min()) < 3.8
+    assert 4.5 < float(slopes.max()) < 6.1
+    assert float(images[:, 0, 12, 12].std()) > 0.02, "from differing places"

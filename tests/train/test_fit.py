@@ -15,10 +15,11 @@ from topfive.data import ArrayDataset, open_data
 from topfive.errors import DataError, DivergedError, RefusedError, StoppedError, UsageError
 from topfive.models import create_model
 from topfive.preprocess import Preprocess
-from topfive.train import Run, Surroundings, fit, loop, plan, recipe_from
+from topfive.train import Run, Surroundings, fit, loading, loop, plan, recipe_from
 from topfive.train import batches as batching
 from topfive.train import checkpoint as checkpoints
 from topfive.train.checkpoint import Checkpoint, load_newest
+from topfive.train import placement as placements
 from topfive.train.fit import Silent
 from topfive.train.state import Best, State
 
@@ -80,6 +81,13 @@ def ended(monkeypatch):
     calls = []
     monkeypatch.setattr(fitting, "finish", lambda *arguments: calls.append(arguments))
     return calls
+
+
+@pytest.fixture(autouse=True)
+def bfloat16(monkeypatch):
+    """Whether half precision pays is measured; here it does, whatever the processor."""
+    choices = lambda trials: next(each for each in trials if each.precision == "bfloat16")  # noqa: E731
+    monkeypatch.setattr(placements, "_fastest", choices)
 
 
 def go(folder, recipe=LENET, splits=FEW, watch=None, **around):
@@ -160,7 +168,7 @@ def test_stopped_again_and_again_is_bit_identical(tmp_path, whole, name, channel
 def test_streamed_images_do_not_depend_on_workers(tmp_path, whole, monkeypatch, scale):
     opened = []
     start = batching.StreamBatches.__init__
-    monkeypatch.setattr(batching, "memory_bytes", lambda: 0)
+    monkeypatch.setattr(loading, "memory_bytes", lambda: 0)
     monkeypatch.setattr(batching.StreamBatches, "__init__", lambda *a: (opened.append(a[-1]), start(*a))[1])
     recipe = dataclasses.replace(LENET, shift=0, scale=scale, hflip=0.5)
     go(tmp_path / "whole", recipe, workers=2)

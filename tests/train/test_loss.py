@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from topfive.train.loss import make_loss
-from topfive.train.recipe import recipe_from
+from topfive.recipe import recipe_from
 
 
 def test_cross_entropy_with_smoothing_by_hand():

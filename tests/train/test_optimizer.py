@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from topfive.train.optimizer import make_optimizer
-from topfive.train.recipe import recipe_from
+from topfive.recipe import recipe_from
 
 
 @pytest.mark.parametrize("opt", ["sgd", "rmsprop", "adamw"])

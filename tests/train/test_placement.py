@@ -7,14 +7,16 @@ import torch
 
 from topfive.models import create_model
 from topfive.train import placement as placements
-from topfive.train.loss import make_loss
+from topfive.train.loss import cross_entropy
+from topfive.train.objective import Objective
 from topfive.train.placement import Placement, choose_placement
-from topfive.train.recipe import recipe_from
+from topfive.recipe import recipe_from
 
 
 def choose(model, **more):
     images, labels = torch.rand(4, 1, 32, 32), torch.arange(4)
-    return choose_placement(model, images, labels, make_loss(recipe_from({"model": "m"})), name="lenet5", **more)
+    objective = Objective(model, cross_entropy, recipe_from({"model": "lenet5"}))
+    return choose_placement(objective, images, labels, name="lenet5", **more)
 
 
 def test_what_is_given_is_not_measured(monkeypatch):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from topfive.train.recipe import recipe_from
+from topfive.recipe import recipe_from
 from topfive.train.schedule import learning_rate
 
 

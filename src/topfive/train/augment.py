@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from topfive.train.operations import brightness, color, contrast, resample, rotate, to_bytes
+from topfive.recipe import Recipe
+from topfive.train.operations import brightness, color, contrast, exchange, resample, rotate, to_bytes
 from topfive.train.policies import policy_from
-from topfive.train.recipe import Recipe
 
 ASPECTS = (3 / 4, 4 / 3)  # of a random crop, as in Inception's training (Szegedy et al. 2014, sec. 6)
 ERASED_AREA = (0.02, 0.4)  # of random erasing, share of the image (Zhong et al. 2017, sec. 4.2)
@@ -23,8 +23,8 @@ COLOR_VECTORS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.583
 
 def augment(images: Tensor, side: int, recipe: Recipe, draw: torch.Generator) -> Tensor:
     """Images uint8 [N, C, H, W] as the recipe wants them varied, uint8 [N, C, side, side], with numbers from `draw`."""
-    if recipe.scale != (1.0, 1.0):
-        images = random_crop(images, side, recipe.scale, draw)
+    if crops(recipe):
+        images = cut(images, side, random_boxes(len(images), recipe, draw, aspect=images.shape[3] / images.shape[2]))
     if recipe.shift:
         images = random_shift(images, recipe.shift, draw)
     return distort(images, recipe, draw)
@@ -57,8 +57,8 @@ def random_shift(images: Tensor, pixels: int, draw: torch.Generator) -> Tensor:
 
 def random_mirror(images: Tensor, probability: float, draw: torch.Generator, across: int = 3) -> Tensor:
     """Each image mirrored with this probability: left to right, or top to bottom where `across` is 2."""
-    mirrored = torch.rand(len(images), generator=draw) < probability
-    return torch.where(mirrored[:, None, None, None], images.flip(across), images)
+    mirrored = (torch.rand(len(images), generator=draw) < probability).nonzero()[:, 0]
+    return exchange(images, mirrored, images.index_select(0, mirrored).flip(across))
 
 
 def jitter_color(images: Tensor, strength: float, draw: torch.Generator) -> Tensor:
@@ -96,9 +96,8 @@ def erase(images: Tensor, probability: float, draw: torch.Generator) -> Tensor:
     rows = _inside(down, torch.sqrt(area * aspect), height)
     columns = _inside(across, torch.sqrt(area / aspect), width)
     noise = torch.randn((len(chosen), channels, height, width), generator=draw)
-    result = images.clone()
-    result[chosen] = torch.where((rows[:, :, None] & columns[:, None, :])[:, None], noise, images[chosen])
-    return result
+    erased = (rows[:, :, None] & columns[:, None, :])[:, None]
+    return exchange(images, chosen, torch.where(erased, noise, images.index_select(0, chosen)))
 
 
 def _inside(place: Tensor, length: Tensor, size: int) -> Tensor:
@@ -109,14 +108,25 @@ def _inside(place: Tensor, length: Tensor, size: int) -> Tensor:
     return (pixels >= start) & (pixels < start + length[:, None])
 
 
-def random_crop(images: Tensor, side: int, scale: tuple[float, float], draw: torch.Generator) -> Tensor:
-    """Each image replaced by a crop of `scale` of its area and an aspect in `ASPECTS`, scaled to side x side."""
-    count, _, height, width = images.shape
-    across, down, wide, high = crop_boxes(count, scale, draw, aspect=width / height).unbind(1)
-    # affine_grid maps the output square [-1, 1] to the input's: x_in = wide * x_out + centre.
-    zero = torch.zeros_like(across)
-    theta = torch.stack([wide, zero, 2 * across + wide - 1, zero, high, 2 * down + high - 1], 1).view(-1, 2, 3)
+def cut(images: Tensor, side: int, boxes: Tensor) -> Tensor:
+    """Of each image its box (left, top, width, height), in shares of the image, scaled to side x side."""
+    left, top, width, height = boxes.unbind(1)
+    # The output square [-1, 1] is mapped to the input's: x_in = width * x_out + centre.
+    zero = torch.zeros_like(left)
+    theta = torch.stack([width, zero, 2 * left + width - 1, zero, height, 2 * top + height - 1], 1).view(-1, 2, 3)
     return resample(images, theta, (side, side), outside="reflection")
+
+
+def crops(recipe: Recipe) -> bool:
+    """Whether the recipe cuts at random."""
+    return recipe.scale != (1.0, 1.0) or recipe.resize != (1.0, 1.0)
+
+
+def random_boxes(count: int, recipe: Recipe, draw: torch.Generator, aspect: float) -> Tensor:
+    """What the recipe cuts out of `count` images of this width/height, as `crop_boxes` gives it."""
+    if recipe.resize != (1.0, 1.0):
+        return resize_boxes(count, recipe.resize, draw, aspect)
+    return crop_boxes(count, recipe.scale, draw, aspect)
 
 
 def crop_boxes(count: int, scale: tuple[float, float], draw: torch.Generator, aspect: float = 1.0) -> Tensor:
@@ -130,4 +140,16 @@ def crop_boxes(count: int, scale: tuple[float, float], draw: torch.Generator, as
     shape = torch.exp(math.log(ASPECTS[0]) + math.log(ASPECTS[1] / ASPECTS[0]) * shape) / aspect
     width = torch.sqrt(area * shape).clamp(max=1)
     height = torch.sqrt(area / shape).clamp(max=1)
+    return torch.stack([across * (1 - width), down * (1 - height), width, height], 1).float()
+
+
+def resize_boxes(count: int, resize: tuple[float, float], draw: torch.Generator, aspect: float = 1.0) -> Tensor:
+    """The same for squares of pixels: what a crop keeps of an image whose short side was scaled to `resize` crops.
+
+    The short side is uniform in that range: VGG's scale jitter is (256 / 224, 512 / 224) (Simonyan and Zisserman 2014,
+    sec. 3.1).
+    """
+    short, across, down = torch.rand((3, count), generator=draw, dtype=torch.float64)
+    share = 1 / (resize[0] + (resize[1] - resize[0]) * short)
+    width, height = share / max(aspect, 1), share * min(aspect, 1)
     return torch.stack([across * (1 - width), down * (1 - height), width, height], 1).float()

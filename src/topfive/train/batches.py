@@ -7,9 +7,7 @@ network.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -18,21 +16,28 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from topfive.data import ImageDataset, picture
 from topfive.images import Picture
 from topfive.preprocess import Preprocess
-from topfive.train.augment import augment, crop_boxes, random_mirror
-from topfive.train.randomness import generator, order
-from topfive.train.recipe import Recipe
+from topfive.recipe import Recipe
+from topfive.train.augment import augment, crops, distort, erase, random_boxes
+from topfive.train.loading import Progress, fits, load_pixels, normalised
+from topfive.train.mix import mix
+from topfive.train.randomness import generator
+from topfive.train.sampler import Sampler
 
-MEMORY_SHARE = 0.25  # of the machine's memory that decoded images may take
 AHEAD = 2  # batches decoded in advance
-Progress = Callable[[int, int], None]  # done, total
+STAGES = 4  # sizes that images grow through (Tan and Le 2021, arXiv:2104.00298, table 6)
+GRAIN = 4  # pixels that a size in between is a multiple of
 
 
 class Batches(Protocol):
-    """`steps` batches an epoch; `at` gives images float32 [B, C, side, side], normalised, and labels int64 [B]."""
+    """`steps` batches an epoch; `at` gives images float32 [B, C, side, side], normalised, and targets.
+
+    Targets are classes int64 [B], or shares of the classes float32 [B, classes] where images are mixed.
+    """
 
     steps: int
 
@@ -62,7 +67,7 @@ class MemoryBatches:
     ):
         self._images, self._labels = load_pixels(dataset, _stored(preprocess, recipe), workers, progress)
         self._dataset, self._recipe, self._preprocess = dataset, recipe, preprocess
-        self._sampler = Sampler(len(dataset), recipe)
+        self._sampler = Sampler(dataset.labels, recipe)
         self.steps = self._sampler.steps
 
     def names(self, epoch: int, index: int) -> list[str]:
@@ -72,7 +77,8 @@ class MemoryBatches:
         chosen = self._sampler.indices(epoch, index)
         draw = generator(self._recipe.seed, "augment", epoch, index)
         images = augment(self._images[chosen], self._preprocess.side, self._recipe, draw)
-        return normalised(self._preprocess, images), self._labels[chosen]
+        images = resized(normalised(self._preprocess, images), side_at(self._recipe, self._preprocess.side, epoch))
+        return varied(images, self._labels[chosen], len(self._dataset.classes), self._recipe, draw)
 
 
 class StreamBatches:
@@ -80,10 +86,10 @@ class StreamBatches:
 
     def __init__(self, dataset: ImageDataset, recipe: Recipe, preprocess: Preprocess, workers: int):
         self._dataset, self._recipe, self._preprocess = dataset, recipe, preprocess
-        self._sampler = Sampler(len(dataset), recipe)
+        self._sampler = Sampler(dataset.labels, recipe)
         self.steps = self._sampler.steps
         self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode")
-        self._running: OrderedDict[tuple[int, int], list[Future[tuple[NDArray[np.uint8], int]]]] = OrderedDict()
+        self._running: OrderedDict[tuple[int, int], list[Future[NDArray[np.uint8]]]] = OrderedDict()
 
     def names(self, epoch: int, index: int) -> list[str]:
         return [self._dataset.name(i) for i in self._sampler.indices(epoch, index).tolist()]
@@ -92,104 +98,61 @@ class StreamBatches:
         for ahead in range(AHEAD + 1):
             where = divmod(epoch * self.steps + index + ahead, self.steps)
             if where not in self._running and where[0] < self._recipe.epochs:
-                chosen = self._sampler.indices(*where)
-                self._running[where] = [self._pool.submit(self._sample, where[0], i) for i in chosen.tolist()]
-        samples = [future.result() for future in self._running.pop((epoch, index))]
-        images = torch.from_numpy(np.stack([pixels for pixels, _ in samples]))
+                chosen = self._sampler.indices(*where).tolist()
+                self._running[where] = [self._pool.submit(self._view, *where, *each) for each in enumerate(chosen)]
+        views = np.stack([future.result() for future in self._running.pop((epoch, index))])
+        labels = torch.from_numpy(self._dataset.labels[self._sampler.indices(epoch, index).numpy()])
         draw = generator(self._recipe.seed, "augment", epoch, index)
-        images = random_mirror(images, self._recipe.hflip, draw)
-        return normalised(self._preprocess, images), torch.tensor([label for _, label in samples])
+        images = normalised(self._preprocess, distort(torch.from_numpy(views), self._recipe, draw))
+        images = resized(images, side_at(self._recipe, self._preprocess.side, epoch))
+        return varied(images, labels, len(self._dataset.classes), self._recipe, draw)
 
-    def _sample(self, epoch: int, i: int) -> tuple[NDArray[np.uint8], int]:
-        scale, resize_side = self._recipe.scale, self._preprocess.resize_side
-        label = int(self._dataset.labels[i])
-        found = picture(self._dataset, i, round(resize_side / scale[0] ** 0.5))  # the smallest crop has enough pixels
-        if scale == (1.0, 1.0):
-            return self._preprocess.pixels(found), label
+    def _view(self, epoch: int, index: int, place: int, i: int) -> NDArray[np.uint8]:
+        """The random crop of sample `i` that stands at `place` of a batch, uint8 [C, side, side]."""
+        recipe, resize_side = self._recipe, self._preprocess.resize_side
+        most = max(resize_side / recipe.scale[0] ** 0.5, self._preprocess.size * recipe.resize[1])
+        found = picture(self._dataset, i, round(most))  # the smallest crop has enough pixels
+        if not crops(recipe):
+            return self._preprocess.pixels(found)
         pixels = found.pixels if isinstance(found, Picture) else found
         height, width = pixels.shape[:2]
-        draw = generator(self._recipe.seed, "crop", epoch, i)
-        left, top, wide, high = crop_boxes(1, scale, draw, aspect=width / height)[0].tolist()
+        draw = generator(recipe.seed, "crop", epoch, index, place)
+        left, top, wide, high = random_boxes(1, recipe, draw, aspect=width / height)[0].tolist()
         box = (left * width, top * height, (left + wide) * width, (top + high) * height)
         square = (self._preprocess.size, self._preprocess.size)
         cropped = np.asarray(Image.fromarray(pixels).resize(square, Image.Resampling.BILINEAR, box))
-        return dataclasses.replace(self._preprocess, crop=1.0).pixels(cropped), label
+        return dataclasses.replace(self._preprocess, crop=1.0).pixels(cropped)
 
 
-class Sampler:
-    """Which samples a batch holds: a slice of its epoch's permutation; the incomplete last batch is left out."""
-
-    def __init__(self, count: int, recipe: Recipe):
-        self._count, self._seed = count, recipe.seed
-        self._batch = min(recipe.batch_size, count)
-        self.steps = count // self._batch
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
-
-    def indices(self, epoch: int, index: int) -> Tensor:
-        if epoch != self._epoch:
-            self._epoch, self._order = epoch, order(self._seed, epoch, self._count)
-        return self._order[index * self._batch : (index + 1) * self._batch]
-
-
-def load_pixels(
-    dataset: ImageDataset,
-    preprocess: Preprocess,
-    workers: int,
-    progress: Progress | None = None,
-    chosen: range | None = None,
+def varied(
+    images: Tensor, labels: Tensor, classes: int, recipe: Recipe, draw: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Samples (by default all) through the geometry of `preprocess`: uint8 [N, C, side, side] and labels int64 [N]."""
-    chosen = range(len(dataset)) if chosen is None else chosen
-    pixels = torch.empty((len(chosen), preprocess.channels, preprocess.side, preprocess.side), dtype=torch.uint8)
-    view = pixels.numpy()
-
-    def load(place: int) -> None:
-        view[place] = preprocess.pixels(picture(dataset, chosen[place], preprocess.resize_side))
-
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode") as pool:
-        for done, _ in enumerate(pool.map(load, range(len(chosen))), 1):
-            if progress is not None:
-                progress(done, len(chosen))
-    return pixels, torch.from_numpy(dataset.labels[chosen.start : chosen.stop])
+    """What is done to normalised images last: rectangles erased, pairs mixed together with their targets."""
+    if recipe.reprob:
+        images = erase(images, recipe.reprob, draw)
+    if recipe.mixup or recipe.cutmix:
+        return mix(images, labels, classes, recipe.mixup, recipe.cutmix, 0.0, draw)
+    return images, labels
 
 
-class EvaluationBatches:
-    """A data set in order, as the shipped file sees it; held in memory where it fits, since it is read every epoch."""
-
-    def __init__(self, dataset: ImageDataset, preprocess: Preprocess, batch_size: int, workers: int):
-        self._dataset, self._preprocess, self._batch_size, self._workers = dataset, preprocess, batch_size, workers
-        self._held: tuple[Tensor, Tensor] | None = None
-        if fits(len(dataset), preprocess):
-            self._held = load_pixels(dataset, preprocess, workers)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images float32 [B, C, side, side], normalised, and labels int64 [B]."""
-        for start in range(0, len(self._dataset), self._batch_size):
-            chosen = range(start, min(start + self._batch_size, len(self._dataset)))
-            if self._held is not None:
-                pixels, labels = (tensor[chosen.start : chosen.stop] for tensor in self._held)
-            else:
-                pixels, labels = load_pixels(self._dataset, self._preprocess, self._workers, chosen=chosen)
-            yield normalised(self._preprocess, pixels), labels
+def side_at(recipe: Recipe, side: int, epoch: int) -> int:
+    """Pixels a side that epoch `epoch` sees: from `start_size` to `side` in equal stages of the run."""
+    if recipe.start_size is None:
+        return side
+    stage = epoch * STAGES // recipe.epochs
+    grown = recipe.start_size + (side - recipe.start_size) * stage / (STAGES - 1)
+    return side if stage == STAGES - 1 else round(grown / GRAIN) * GRAIN
 
 
-def fits(count: int, preprocess: Preprocess) -> bool:
-    """Whether `count` images of this size may be held in memory."""
-    return count * preprocess.channels * preprocess.side**2 <= MEMORY_SHARE * memory_bytes()
-
-
-def normalised(preprocess: Preprocess, images: Tensor) -> Tensor:
-    """uint8 [N, C, side, side] as the network wants it, by the one implementation."""
-    return torch.from_numpy(preprocess.normalise(images.numpy()))
-
-
-def memory_bytes() -> int:
-    """The memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def resized(images: Tensor, side: int) -> Tensor:
+    """Images float32 [N, C, H, W] as [N, C, side, side], antialiased."""
+    if images.shape[2] == side:
+        return images
+    return F.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
 
 
 def _stored(preprocess: Preprocess, recipe: Recipe) -> Preprocess:
     """What is held in memory: the final square, or the whole scaled square that random crops are drawn from."""
-    if recipe.scale == (1.0, 1.0):
+    if not crops(recipe):
         return preprocess
     return dataclasses.replace(preprocess, size=preprocess.resize_side, crop=1.0)

@@ -6,25 +6,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from topfive.data import Splits, write_split
+from topfive.data import ImageDataset, Splits, write_split
 from topfive.errors import DataError, RefusedError
+from topfive.export.source import trained
 from topfive.models import spec
 from topfive.nn.classifier import Classifier
 from topfive.preprocess import Preprocess
+from topfive.recipe import Recipe
 from topfive.train.average import Average
-from topfive.train.batches import Batches, EvaluationBatches, training_batches
+from topfive.train.batches import Batches, training_batches
 from topfive.train.checkpoint import Checkpoint
-from topfive.train.finish import Report, finish
+from topfive.train.finish import Report, finish, labels_of
+from topfive.train.loading import EvaluationBatches
 from topfive.train.loop import Watch, Work, train
-from topfive.train.loss import Loss, make_loss
+from topfive.train.loss import make_loss
 from topfive.train.norms import keep_pace
+from topfive.train.objective import Objective, Teacher
 from topfive.train.optimizer import make_optimizer
 from topfive.train.placement import Placement, available_cores, choose_placement
 from topfive.train.plan import build, check_same, configuration, continued, preprocess_for, rehearse
 from topfive.train.randomness import seed_of
-from topfive.train.recipe import Recipe
 from topfive.train.run import Run, stopping
 from topfive.train.state import State
 from topfive.weights import load_weights, resolve
@@ -52,6 +57,7 @@ class Surroundings:
 
     threads: int | None = None
     channels_last: bool | None = None
+    compiled: bool = False
     workers: int | None = None
     checkpoint_seconds: float = 60.0
     placement_cache: Path | None = None
@@ -83,24 +89,34 @@ def fit(
     if config is not None:
         preprocess = Preprocess(**config["preprocess"])
     rehearse(recipe, splits, preprocess)
-    loss = make_loss(recipe)
     batches = training_batches(splits.train, recipe, preprocess, workers, around.watch.loading)
+    objective = Objective(
+        model, make_loss(recipe, class_counts(splits.train)), recipe, taught_by(recipe, splits, preprocess)
+    ).to(device)
     if config is not None:
         placement = Placement(**config["placement"])
     else:
-        placement = _placement(model, batches, loss, recipe, device, around)
+        placement = _placement(objective, batches, recipe, device, around)
         run.write_config(configuration(recipe, splits, preprocess, placement, around.source))
         write_split(run.folder / SPLIT, splits)
 
-    placement.apply(model.to(device))
+    placement.apply(objective)
     keep_pace(model, recipe.epochs * batches.steps)
-    state = _state(model, recipe, device)
+    state = _state(model, recipe, placement, device)
     if checkpoint is not None:
         state.restore(checkpoint)
     run.rewind_log(state.step)
     validation = EvaluationBatches(splits.val, preprocess, recipe.batch_size, workers) if len(splits.val) else None
     work = Work(
-        recipe, batches, validation, loss, placement, torch.device(device), run, around.watch, around.checkpoint_seconds
+        recipe,
+        batches,
+        validation,
+        torch.compile(objective) if placement.compiled else objective,  # type: ignore[arg-type]
+        placement,
+        torch.device(device),
+        run,
+        around.watch,
+        around.checkpoint_seconds,
     )
     with stopping() as stop:
         train(state, work, stop)
@@ -120,9 +136,9 @@ def _begun(
             raise RefusedError("run folder", run.folder, why, "Use another --out")
         return None, None
     differs = check_same(config, recipe, splits, accept_data_change=around.accept_data_change, exact=around.exact)
-    for name in ("threads", "channels_last"):
-        asked, kept = getattr(around, name), config["placement"][name]
-        if asked not in (None, kept):
+    for name in ("threads", "channels_last", "compiled"):
+        asked, kept = getattr(around, name), config["placement"].get(name)
+        if asked not in (None, False, kept):
             around.watch.note(f"{name} stays {kept}, as the run began: {asked} would change its result")
     for text in differs:
         around.watch.note(text)
@@ -142,31 +158,46 @@ def starting_point(recipe: Recipe, splits: Splits, watch: Watch) -> tuple[Classi
     return model, preprocess_for(recipe, splits, loaded.preprocess or spec(recipe.model).preprocess)
 
 
-def _placement(
-    model: Classifier, batches: Batches, loss: Loss, recipe: Recipe, device: str, around: Surroundings
-) -> Placement:
-    if torch.device(device).type != "cpu":
-        return Placement(around.threads or available_cores(), bool(around.channels_last))
-    if around.threads is None or around.channels_last is None:
+def taught_by(recipe: Recipe, splits: Splits, preprocess: Preprocess) -> Teacher | None:
+    """The finished network whose answers are learnt too.  RefusedError where it knows other classes."""
+    if recipe.teacher is None:
+        return None
+    model, told = trained(recipe.teacher)
+    if told.labels.names != labels_of(splits).names:
+        why = f"it knows {len(told.labels)} classes, the images have {len(splits.classes)}, or others, or another order"
+        raise RefusedError("teacher", recipe.teacher, why, "Give one that was trained on the same classes")
+    return Teacher(model, told.preprocess, preprocess)
+
+
+def class_counts(dataset: ImageDataset) -> Tensor:
+    """Images of each class, int64 [classes]."""
+    return torch.from_numpy(np.bincount(dataset.labels, minlength=len(dataset.classes)))
+
+
+def _placement(objective: Objective, batches: Batches, recipe: Recipe, device: str, around: Surroundings) -> Placement:
+    if around.threads is None or around.channels_last is None or recipe.amp:
         around.watch.note("measuring which threads and memory format are fastest")
-    images, labels = batches.at(0, 0)
-    return choose_placement(
-        model,
+    images, targets = (tensor.to(device) for tensor in batches.at(0, 0))
+    placement = choose_placement(
+        objective,
         images,
-        labels,
-        loss,
+        targets,
         name=recipe.model,
         threads=around.threads,
         channels_last=around.channels_last,
+        half=recipe.amp,
+        compiled=around.compiled,
         cache=around.placement_cache,
     )
+    if recipe.amp:
+        around.watch.note(f"arithmetic in {placement.precision}, which is fastest here")
+    return placement
 
 
-def _state(model: Classifier, recipe: Recipe, device: str) -> State:
-    half_on_cuda = recipe.amp and torch.device(device).type == "cuda"
+def _state(model: Classifier, recipe: Recipe, placement: Placement, device: str) -> State:
     return State(
         model=model,
         optimizer=make_optimizer(model, recipe),
         average=Average(model, recipe.model_ema) if recipe.model_ema else None,
-        scaler=torch.amp.GradScaler(torch.device(device).type, enabled=half_on_cuda),
+        scaler=torch.amp.GradScaler(torch.device(device).type, enabled=placement.precision == "float16"),
     )

@@ -12,18 +12,20 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from topfive.errors import DivergedError, ResourceError, shown
 from topfive.evaluate.metrics import negative_log_likelihood, rank
 from topfive.predictor import softmax
-from topfive.train.batches import Batches, EvaluationBatches
-from topfive.train.loss import Loss
+from topfive.recipe import Recipe
+from topfive.train.batches import Batches
+from topfive.train.loading import EvaluationBatches
+from topfive.train.objective import Objective
+from topfive.train.optimizer import freeze, set_rates
 from topfive.train.placement import Placement
 from topfive.train.randomness import seed_of
-from topfive.train.recipe import Recipe
 from topfive.train.run import Run, Stop
-from topfive.train.schedule import learning_rate
+from topfive.train.schedule import learning_rate, momentum
 from topfive.train.state import State
 
 
@@ -44,7 +46,7 @@ class Work:
     recipe: Recipe
     batches: Batches
     validation: EvaluationBatches | None
-    loss: Loss
+    objective: Objective
     placement: Placement
     device: torch.device
     run: Run
@@ -62,22 +64,18 @@ def train(state: State, work: Work, stop: Stop) -> None:
     saved = resumed = time.monotonic()
     before = state.seconds
     work.watch.started(state.step, work.total)
-    while state.step < work.total:
+    while state.step < work.total and not state.finished:
         epoch, index = divmod(state.step, steps)
-        images, labels = (tensor.to(work.device) for tensor in work.batches.at(epoch, index))
-        torch.manual_seed(seed_of(recipe.seed, "step", state.step))  # dropout and its like
         rate = learning_rate(recipe, state.step, steps)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
+        set_rates(state.optimizer, rate, momentum(recipe, state.step, steps))
+        torch.manual_seed(seed_of(recipe.seed, "step", state.step))  # dropout and its like
 
-        state.model.train()
+        work.objective.train()
         state.model.progress(state.step / work.total)  # drop-path that grows
-        with precision(work):
-            loss = work.loss(state.model(images.to(memory_format=work.placement.memory_format)), labels)
-        value = loss.item()
+        freeze(state.model, state.model.head, state.step < round(recipe.freeze_epochs * steps))
+        value = backward(*work.batches.at(epoch, index), state, work)
         if not math.isfinite(value):
             raise diverged(f"loss {value}", state.step, work)
-        torch.autograd.backward(state.scaler.scale(loss))
         if recipe.clip_grad:
             state.scaler.unscale_(state.optimizer)
             nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip_grad)
@@ -90,11 +88,12 @@ def train(state: State, work: Work, stop: Stop) -> None:
         state.step += 1
         state.loss_sum += value
         state.seconds = before + time.monotonic() - resumed
+        state.finished = recipe.time is not None and state.seconds >= recipe.time
         work.watch.stepped(state.step, value)
-        if state.step % steps == 0:
+        if state.step % steps == 0 or state.finished:
             finish_epoch(epoch, rate, state, work)
         due = time.monotonic() - saved >= work.checkpoint_seconds
-        if due or stop.signal_number or state.step == work.total:
+        if due or stop.signal_number or state.step == work.total or state.finished:
             checkpoint = state.checkpoint()
             if not checkpoint.finite():
                 raise diverged("weights without bounds", state.step - 1, work)
@@ -104,9 +103,24 @@ def train(state: State, work: Work, stop: Stop) -> None:
             raise stop.error(work.run.folder, state.step)
 
 
+def backward(images: Tensor, targets: Tensor, state: State, work: Work) -> float:
+    """Add the gradient of one batch, part by part, to the parameters'; gives the mean loss of the batch."""
+    parts = min(work.recipe.grad_accum_steps, len(images))
+    total = 0.0
+    for some, wanted in zip(images.chunk(parts), targets.chunk(parts), strict=True):
+        share = len(some) / len(images)
+        with precision(work):
+            some = some.to(work.device).to(memory_format=work.placement.memory_format)
+            loss = work.objective(some, wanted.to(work.device)) * share
+            torch.autograd.backward(state.scaler.scale(loss))
+        total += loss.item()
+    return total
+
+
 def finish_epoch(epoch: int, rate: float, state: State, work: Work) -> None:
     """Measure on the validation images, keep the weights if none were better, and log."""
-    entry = {"epoch": epoch + 1, "step": state.step, "lr": rate, "train_loss": state.loss_sum / work.batches.steps}
+    taken = state.step - epoch * work.batches.steps
+    entry = {"epoch": epoch + 1, "step": state.step, "lr": rate, "train_loss": state.loss_sum / taken}
     state.loss_sum = 0.0
     if work.validation is not None:
         logits, labels = answers(state.evaluated, work.validation, work)
@@ -135,16 +149,18 @@ def answers(model: nn.Module, images: EvaluationBatches, work: Work) -> tuple[ND
 
 @contextlib.contextmanager
 def precision(work: Work) -> Iterator[None]:
-    """float32, or with `amp` half precision where it is safe; running out of memory is said in one line."""
-    half = torch.bfloat16 if work.device.type == "cpu" else torch.float16
+    """The arithmetic that the placement chose; running out of memory is said in one line."""
     try:
-        with torch.autocast(work.device.type, half, enabled=work.recipe.amp):
+        with work.placement.autocast(work.device):
             yield
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
             why = f"a batch of {work.recipe.batch_size} does not fit"
             raise ResourceError(
-                "out of memory", work.run.folder, why, "Use a smaller --batch-size and --resume"
+                "out of memory",
+                work.run.folder,
+                why,
+                "Resume with a smaller --batch-size, or begin anew with --grad-accum-steps 2",
             ) from None
         raise
 

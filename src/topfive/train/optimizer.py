@@ -1,28 +1,69 @@
-"""The optimizers, with no decay on biases and norms."""
+"""Which parameters move, by which rule, and how fast next to one another."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn, optim
 
-from topfive.train.recipe import Recipe
+from topfive.nn.classifier import Classifier
+from topfive.nn.depth import depth_groups
+from topfive.recipe import Recipe
+from topfive.train.lamb import Lamb
+from topfive.train.lion import Lion
+from topfive.train.rmsprop import RMSProp
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe) -> optim.Optimizer:
-    """SGD with Nesterov momentum, RMSProp as in the MobileNet and EfficientNet papers, or AdamW.
-
-    One-dimensional parameters (biases, norms' scales) are not decayed (He et al. 2018, arXiv:1812.01187, sec. 3.1).
-    """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
+def make_optimizer(model: Classifier, recipe: Recipe) -> optim.Optimizer:
+    """The optimizer that the recipe names, over groups of parameters with a `share` of the rate each."""
+    groups = parameter_groups(model, recipe)
     match recipe.opt:
         case "sgd":
             return optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True)
+        case "momentum":
+            return optim.SGD(groups, recipe.lr, momentum=recipe.momentum, fused=True)
         case "rmsprop":
-            # Decay 0.9 as in MobileNetV2 (sec. 6.1) and EfficientNet (sec. 5); epsilon 1e-3 as in their released code.
-            return optim.RMSprop(groups, recipe.lr, alpha=0.9, eps=1e-3, momentum=recipe.momentum, foreach=True)
+            return RMSProp(groups, recipe.lr, momentum=recipe.momentum)
         case "adamw":
             return optim.AdamW(groups, recipe.lr, fused=True)
+        case "lion":
+            return Lion(groups, recipe.lr)
+        case "lamb":
+            return Lamb(groups, recipe.lr)
+
+
+def parameter_groups(model: Classifier, recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters by their decay and their share of the rate.
+
+    One-dimensional parameters (biases, norms' scales) are not decayed (He et al. 2018, arXiv:1812.01187, sec. 3.1)
+    unless the recipe says so.  With `layer_decay` each group of layers moves by that factor less than the one above
+    (Clark et al. 2020, arXiv:2003.10555, appendix A).
+    """
+    layers = [list(model.parameters())] if recipe.layer_decay == 1 else depth_groups(model)
+    groups = []
+    for above, parameters in enumerate(reversed(layers)):
+        learnt = [parameter for parameter in parameters if parameter.requires_grad]
+        matrices = [p for p in learnt if p.ndim > 1 or recipe.bias_decay]
+        vectors = [p for p in learnt if p.ndim <= 1 and not recipe.bias_decay]
+        for members, decay in ((matrices, recipe.weight_decay), (vectors, 0.0)):
+            if members:
+                groups.append({"params": members, "weight_decay": decay, "share": recipe.layer_decay**above})
+    return groups
+
+
+def set_rates(optimizer: optim.Optimizer, rate: float, momentum: float) -> None:
+    """Every group's rate and momentum for the step to come."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["share"]
+        if "momentum" in group:
+            group["momentum"] = momentum
+
+
+def freeze(model: nn.Module, head: nn.Module, frozen: bool) -> None:
+    """Let only `head` learn, or everything; what does not learn keeps its running statistics too."""
+    for parameter in model.parameters():
+        parameter.requires_grad_(not frozen)
+    head.requires_grad_(True)
+    if frozen:
+        model.eval()
+        head.train()

@@ -1,12 +1,13 @@
-"""Where the arithmetic runs: device, threads and memory format, chosen by a short trial on copies before step 0.
+"""How the arithmetic runs: threads, memory format and precision, chosen by a short trial on copies before step 0.
 
-Small networks are up to twice as fast on one thread as on two, and whether channels-last pays differs by network:
-neither can be told without measuring.  A run is bit-identical only at the same choice, so it is recorded in the run and
-kept on resume.
+Small networks are up to twice as fast on one thread as on two, whether channels-last pays differs by network, and half
+precision is slower than single on many processors: none can be told without measuring.  A run is bit-identical only at
+the same choice, so it is recorded in the run and kept on resume.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import itertools
@@ -16,26 +17,30 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from topfive.train.loss import Loss
-
 PAYS = 1.15  # more threads must be this much faster: they take the machine from others, and wait badly when it is busy
 TRIAL_SECONDS = 4.0  # the trial ends with the round that passes this
 ROUNDS = 5
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """`threads` of the processor that one operation may use, and whether activations are stored channels last."""
+    """`threads` of the processor that one operation may use, and whether activations are stored channels last.
+
+    Arithmetic is in `precision` where that is safe (autocast), and `compiled` by torch.
+    """
 
     threads: int
     channels_last: bool
+    precision: Precision = "float32"
+    compiled: bool = False
 
     def apply(self, model: nn.Module) -> None:
         """Set the process's thread count and move `model` to the memory format."""
@@ -46,36 +51,53 @@ class Placement:
     def memory_format(self) -> torch.memory_format:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
+    def autocast(self, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+        """The context in which the network computes."""
+        if self.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(device.type, getattr(torch, self.precision))
+
 
 def choose_placement(
-    model: nn.Module,
+    objective: nn.Module,
     images: Tensor,
-    labels: Tensor,
-    loss: Loss,
+    targets: Tensor,
     *,
     name: str,
     threads: int | None = None,
     channels_last: bool | None = None,
+    half: bool = False,
+    compiled: bool = False,
     cache: Path | None = None,
 ) -> Placement:
-    """The fastest placement for training `model` on batches like `images` [N, C, H, W]; what is given is not tried.
+    """The fastest placement for training on batches like `images` [N, C, H, W]; what is given is not tried.
 
+    `objective(images, targets)` is the loss, on the device of the images.  With `half` lower precisions compete too.
     The answer is kept in `cache` (a JSON file), by machine, network and shape.
     """
-    thread_counts = [threads] if threads else sorted({1, available_cores()})
+    on_processor = images.device.type == "cpu"
+    counts = [threads] if threads else sorted({1, available_cores()}) if on_processor else [available_cores()]
     formats = [False, True] if channels_last is None else [channels_last]
-    candidates = [Placement(*pair) for pair in itertools.product(thread_counts, formats)]
+    precisions = get_args(Precision) if half else ("float32",)
+    candidates = [Placement(*each, compiled) for each in itertools.product(counts, formats, precisions)]
     if len(candidates) == 1:
         return candidates[0]
     key = _key(name, images, candidates)
     known = _read(cache)
     if key in known:
         return Placement(**known[key])
-    trials = {candidate: _trial(candidate, model, images, labels, loss) for candidate in candidates}
-    best = _fastest(trials)
+    best = _fastest({candidate: _trial(candidate, objective, images, targets) for candidate in candidates})
     if cache is not None:
         _write(cache, {**known, key: asdict(best)})
     return best
+
+
+def step_seconds(objective: nn.Module, images: Tensor, targets: Tensor) -> float:
+    """Seconds that a training step takes in the fastest placement; a trial of seconds, nothing is kept."""
+    counts = sorted({1, available_cores()})
+    trials = {Placement(n, True): _trial(Placement(n, True), objective, images, targets) for n in counts}
+    step = trials[_fastest(trials)]
+    return min(step() for _ in range(3))
 
 
 def available_cores() -> int:
@@ -83,16 +105,20 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _trial(placement: Placement, model: nn.Module, images: Tensor, labels: Tensor, loss: Loss) -> Callable[[], float]:
-    """A function that times one training step of a copy of `model`, in seconds."""
-    trained = copy.deepcopy(model).train().to(memory_format=placement.memory_format)
+def _trial(placement: Placement, objective: nn.Module, images: Tensor, targets: Tensor) -> Callable[[], float]:
+    """A function that times one training step of a copy, in seconds; compilation is not part of the trial."""
+    trained = copy.deepcopy(objective).train().to(memory_format=placement.memory_format)
     images = images.to(memory_format=placement.memory_format)
 
     def step() -> float:
         torch.set_num_threads(placement.threads)
         start = time.perf_counter()
-        loss(trained(images), labels).backward()  # type: ignore[no-untyped-call]
+        with placement.autocast(images.device):
+            loss = trained(images, targets)
+        loss.backward()
         trained.zero_grad(set_to_none=True)
+        if images.is_cuda:
+            torch.cuda.synchronize(images.device)
         return time.perf_counter() - start
 
     return step
@@ -117,6 +143,7 @@ def _fastest(trials: dict[Placement, Callable[[], float]]) -> Placement:
 
 def _key(name: str, images: Tensor, candidates: list[Placement]) -> str:
     machine = [platform.machine(), torch.__version__, torch.backends.cpu.get_cpu_capability(), available_cores()]
+    machine += [torch.cuda.get_device_name(images.device)] if images.is_cuda else []
     text = json.dumps([machine, name, list(images.shape), [asdict(candidate) for candidate in candidates]])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -124,7 +151,8 @@ def _key(name: str, images: Tensor, candidates: list[Placement]) -> str:
 def _read(cache: Path | None) -> dict[str, dict[str, Any]]:
     try:
         known = json.loads(cache.read_text()) if cache is not None else {}
-        return {key: value for key, value in known.items() if set(value) == {"threads", "channels_last"}}
+        names = {field.name for field in fields(Placement)}
+        return {key: value for key, value in known.items() if set(value) == names}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}  # a cache: damaged or missing, we measure again
 

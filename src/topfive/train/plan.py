@@ -14,10 +14,13 @@ from topfive.data import ArrayDataset, ImageDataset, Splits
 from topfive.errors import RefusedError, TopfiveError, UsageError
 from topfive.models import create_model, spec
 from topfive.nn.classifier import Classifier
+from topfive.nn.dropout import set_dropout
+from topfive.nn.residual import zero_gamma
+from topfive.nn.stochastic_depth import set_drop_path
 from topfive.preprocess import Preprocess
+from topfive.recipe import Recipe, differences, recipe_from
 from topfive.spec import ModelSpec
 from topfive.train.placement import Placement
-from topfive.train.recipe import Recipe, differences, recipe_from
 from topfive.train.recipes import SMALL_SIDE
 
 NEAR = 0.75  # images of at least this share of a network's own size are not scaled up
@@ -102,8 +105,15 @@ def _statistics(dataset: ImageDataset, channels: int) -> tuple[tuple[float, ...]
 
 
 def build(recipe: Recipe, splits: Splits) -> Classifier:
-    """The network with a head for the classes of the data, in the channels of its own row."""
-    return create_model(recipe.model, num_classes=len(splits.classes))
+    """The network with a head for the classes of the data, in the channels of its own row, dropped out as asked."""
+    model = create_model(recipe.model, num_classes=len(splits.classes), sides=recipe.auxiliary)
+    if recipe.drop is not None:
+        set_dropout(model, recipe.drop)
+    if recipe.drop_path is not None:
+        set_drop_path(model, recipe.drop_path)
+    if recipe.zero_gamma:
+        zero_gamma(model)
+    return model
 
 
 def environment() -> dict[str, str]:

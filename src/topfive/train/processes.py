@@ -17,6 +17,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from topfive.errors import ResourceError, TopfiveError, UsageError
+from topfive.train.placement import available_cores
 
 PATIENCE = timedelta(hours=12)  # that a process waits for another: the lead alone checks images and ships the file
 LOST = ("connection", "gloo", "nccl", "peer", "socket")  # words of what torch says when a process has gone
@@ -37,6 +38,16 @@ class Team:
     @property
     def leads(self) -> bool:
         return self.rank == 0
+
+    @property
+    def own(self) -> tuple[int, ...]:
+        """What a draw that each process makes for itself adds to its counters; the lead draws as one alone does."""
+        return () if self.leads else (self.rank,)
+
+    @property
+    def threads(self) -> int | None:
+        """This process's part of the machine's cores; None for one that has it alone."""
+        return None if self.size == 1 else max(1, available_cores() // self.local_size)
 
     def share(self, batch: Tensor) -> Tensor:
         """This process's part of a batch [B, ...]: every `size`-th sample."""
@@ -84,11 +95,16 @@ class Team:
         made: _Made = parcel[0]
         return made
 
-    def wrapped(self, objective: nn.Module, changing: bool) -> nn.Module:
-        """The same, its gradients the mean of all processes'; `changing`: which parameters have one changes."""
+    def said(self, error: TopfiveError) -> TopfiveError | SystemExit:
+        """To be raised by all, once all are here, where all met the same: the lead says it, the others only end."""
+        self.wait()
+        return error if self.leads else SystemExit(error.exit_code)
+
+    def wrapped(self, objective: nn.Module) -> nn.Module:
+        """The same, its gradients the mean of all processes'; which parameters have one may change (frozen, unused)."""
         if self.size == 1:
             return objective
-        return DistributedDataParallel(objective, broadcast_buffers=False, find_unused_parameters=changing)
+        return DistributedDataParallel(objective, forward_sync_buffers=False, find_unused_parameters=True)
 
 
 @contextlib.contextmanager
@@ -104,8 +120,13 @@ def joined(device: str) -> Iterator[tuple[Team, str]]:
         torch.cuda.set_device(local)
     backend = "cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo"
     distributed.init_process_group(backend, timeout=PATIENCE)
+    team = Team(distributed.get_rank(), size, int(os.environ["LOCAL_WORLD_SIZE"]))
     try:
-        yield Team(distributed.get_rank(), size, int(os.environ["LOCAL_WORLD_SIZE"])), device
+        yield team, device
+    except TopfiveError as error:
+        if not team.leads:
+            error.args = (f"process {team.rank}: {error}",)
+        raise
     finally:
         distributed.destroy_process_group()
 

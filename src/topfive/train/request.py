@@ -10,16 +10,15 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from topfive.data import ArrayDataset, Splits, open_data
+from topfive.data import Splits, open_data
 from topfive.data.named import NAMED
 from topfive.errors import RefusedError, UsageError
 from topfive.models import spec
+from topfive.recipe import Recipe, recipe_from
+from topfive.train.choice import chosen, network_for, warmed_up
 from topfive.train.loop import Watch
-from topfive.train.recipe import Recipe, recipe_from
-from topfive.train.recipes import SMALL_SIDE, default_recipe
+from topfive.train.recipes import fine_tune, quick, recipe_named
 from topfive.train.run import CONFIG, Run, new_folder
-
-SMALL, PHOTOGRAPHS = "resnet20_cifar", "tf_efficientnet_lite0"  # networks where none is named
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ _SOURCE = TypeAdapter(_Source)
 
 @dataclass(frozen=True)
 class Request:
-    """A wish for a run; `settings` are the recipe fields that the user named.
+    """A wish for a run; `settings` are the recipe fields that the user named, `recipe` the one they change.
 
     `resume`: None for a new run, "" for the one in `out`, else its folder.
     """
@@ -56,6 +55,7 @@ class Request:
     out: Path | None = None
     resume: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    recipe: str | None = None
     data_root: Path | None = None
     choices: DataChoices = field(default_factory=DataChoices)
 
@@ -83,14 +83,21 @@ def settle(request: Request, watch: Watch) -> Settled:
     settings = _checked(request.settings)
     source = _source(request)
     splits = _open(source, watch)
-    small = isinstance(splits.train, ArrayDataset) and splits.train.images.shape[2] <= SMALL_SIDE
-    if "model" not in settings and not small:
-        settings.setdefault("weights", "imagenet")
-    model = spec(settings.get("model", SMALL if small else PHOTOGRAPHS))
-    base = default_recipe(model, splits, fine_tune=settings.get("weights") is not None)
-    recipe = recipe_from({**dataclasses.asdict(base), **_warmed_up(base, settings)})
-    name = f"{Path(source['source']).stem}-{model.name}"
+    recipe = recipe_for(request.recipe, settings, splits, watch)
+    name = f"{Path(source['source']).stem}-{recipe.model}"
     return Settled(folder or new_folder(request.out, name), recipe, splits, source)
+
+
+def recipe_for(name: str | None, settings: dict[str, Any], splits: Splits, watch: Watch) -> Recipe:
+    """The whole recipe: the named one, or what suits, with the settings put in."""
+    if name is None and "model" not in settings:
+        return chosen(splits, settings, watch)
+    model = spec(settings.get("model", network_for(splits)))
+    if name is not None:
+        base = recipe_named(name, model, splits)
+    else:
+        base = (fine_tune if settings.get("weights") is not None else quick)(model, splits)
+    return recipe_from({**dataclasses.asdict(base), **warmed_up(base, settings)})
 
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
@@ -99,13 +106,6 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     if "model" in settings:
         spec(settings["model"])
     return dict(settings)
-
-
-def _warmed_up(base: Recipe, settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with a warm-up that leaves room for the rest, where few epochs and no warm-up were asked for."""
-    if "epochs" not in settings:
-        return settings
-    return {"warmup_epochs": min(base.warmup_epochs, settings["epochs"] / 2), **settings}
 
 
 def _same_source(folder: Path, stored: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from topfive import artifact
 from topfive.errors import RefusedError, ResourceError, StoppedError, UsageError
 from topfive.preprocess import Preprocess
 from topfive.train.checkpoint import Checkpoint, load_newest, remove_leftovers, save
+from topfive.train.placement import Precision
 
 CONFIG, METRICS, LOCK, CHECKPOINTS = "config.yaml", "metrics.jsonl", ".lock", "checkpoints"
 
@@ -35,6 +36,8 @@ class _Data:
 class _Placement:
     threads: Annotated[int, Field(ge=1)]
     channels_last: bool
+    precision: Precision = "float32"
+    compiled: bool = False
 
 
 @dataclass

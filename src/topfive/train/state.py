@@ -28,7 +28,8 @@ class Best:
 class State:
     """`step` steps have been taken.
 
-    `loss_sum` is over those of the epoch under way, `seconds` over all of the run's lives.
+    `loss_sum` is over those of the epoch under way, `seconds` over all of the run's lives; `finished` where its time was
+    over before its last step.
     """
 
     model: Classifier
@@ -38,6 +39,7 @@ class State:
     step: int = 0
     loss_sum: float = 0.0
     seconds: float = 0.0
+    finished: bool = False
     best: Best = field(default_factory=Best)
 
     @property
@@ -63,6 +65,7 @@ class State:
             "scaler": self.scaler.state_dict(),
             "loss_sum": self.loss_sum,
             "seconds": self.seconds,
+            "finished": self.finished,
             "best": {"epoch": self.best.epoch, "top1": self.best.top1},
         }
         return Checkpoint(self.step, tensors, state)
@@ -76,7 +79,7 @@ class State:
             unpack_optimizer(self.optimizer, checkpoint.tensors, checkpoint.state["groups"])
             self.scaler.load_state_dict(checkpoint.state["scaler"])
             self.step, self.loss_sum = checkpoint.step, checkpoint.state["loss_sum"]
-            self.seconds = checkpoint.state["seconds"]
+            self.seconds, self.finished = checkpoint.state["seconds"], checkpoint.state["finished"]
             self.best = Best(**checkpoint.state["best"], weights=under("best", checkpoint.tensors))
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             why = f"it does not fit the run ({' '.join(str(error).split())[:200]})"

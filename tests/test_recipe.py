@@ -7,8 +7,8 @@ import pytest
 from topfive.data import open_data
 from topfive.errors import UsageError
 from topfive.models import list_models, spec
-from topfive.train.recipe import Recipe, differences, recipe_from
-from topfive.train.recipes import default_recipe
+from topfive.recipe import Recipe, differences, recipe_from
+from topfive.train.recipes import RECIPES, recipe_named
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def test_every_field_changes_the_digest():
     base = Recipe(model="lenet5")
     other = {
         "model": "vgg11", "epochs": 7, "batch_size": 4, "opt": "adamw", "lr": 0.5, "momentum": 0.1,
-        "weight_decay": 0.1, "sched": "step", "warmup_epochs": 1.0, "decay_epochs": 3.0, "decay_rate": 0.5,
+        "weight_decay": 0.1, "sched": "step", "time": 60.0, "decay_milestones": (3.0, 5.0), "warmup_epochs": 1.0, "decay_epochs": 3.0, "decay_rate": 0.5,
         "clip_grad": 1.0, "loss": "rbf_mse", "smoothing": 0.1, "model_ema": 0.9, "amp": True, "shift": 1,
-        "scale": (0.5, 1.0), "hflip": 0.5, "img_size": 64, "weights": "imagenet", "seed": 1, "grad_accum_steps": 2,
+        "scale": (0.5, 1.0), "resize": (1.5, 2.0), "hflip": 0.5, "img_size": 64, "weights": "imagenet", "seed": 1, "grad_accum_steps": 2,
         "aug_repeats": 2, "sampler": "balanced", "bias_decay": True, "layer_decay": 0.5, "freeze_epochs": 1.0,
         "zero_gamma": True, "power": 2.0, "class_weights": "balanced", "auxiliary": True, "teacher": "runs/a",
         "teacher_share": 0.1, "teacher_temperature": 4.0, "drop": 0.1, "drop_path": 0.1, "start_size": 16, "rotate": 5.0,
@@ -62,11 +62,16 @@ def test_differences_name_both_values():
     assert differences(old, new) == {"lr": (0.1, 0.2)}
 
 
-@pytest.mark.parametrize("name", list_models())
-def test_every_network_has_a_recipe(name):
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_network_has_every_recipe(recipe):
     splits = open_data("digits")
-    recipe = default_recipe(spec(name), splits)
-    assert recipe.model == name
-    assert recipe.hflip == 0, "a mirrored digit is another digit"
-    assert recipe.smoke().epochs == 1
-    assert default_recipe(spec(name), splits, fine_tune=True) != recipe
+    for name in list_models():
+        found = recipe_named(recipe, spec(name), splits)
+        assert found.model == name
+        assert found.hflip == 0, "a mirrored digit is another digit"
+        assert found.smoke().epochs == 1
+
+
+def test_an_unknown_recipe_is_named():
+    with pytest.raises(UsageError, match="did you mean 'quick'"):
+        recipe_named("quik", spec("lenet5"), open_data("digits"))

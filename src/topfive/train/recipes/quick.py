@@ -1,18 +1,16 @@
-"""The recipes that `topfive train` starts from: Python functions, each returning one whole `Recipe`."""
+"""quick: a good network soon, from scratch."""
 
 from __future__ import annotations
 
 from topfive.data import Splits
+from topfive.recipe import Recipe
 from topfive.spec import ModelSpec
-from topfive.train.recipe import Recipe
 
 SMALL_SIDE = 64  # pixels; images up to this are small ones, as MNIST's and CIFAR's are
 
 
-def default_recipe(spec: ModelSpec, splits: Splits, *, fine_tune: bool = False) -> Recipe:
-    """What suits this network and these images."""
-    if fine_tune:
-        return fine_tuning(spec, splits)
+def quick(spec: ModelSpec, splits: Splits) -> Recipe:
+    """What suits this network and these images in little time."""
     if spec.family == "LeNet":
         return lenet(spec, splits)
     return small_images(spec, splits) if spec.facts.input_size <= SMALL_SIDE else photographs(spec, splits)
@@ -66,23 +64,5 @@ def photographs(spec: ModelSpec, splits: Splits) -> Recipe:
         clip_grad=5.0,
         smoothing=0.1,
         scale=(0.25, 1.0),
-        hflip=0.5 if splits.mirror else 0.0,
-    )
-
-
-def fine_tuning(spec: ModelSpec, splits: Splits) -> Recipe:
-    """From weights that have seen ImageNet: AdamW, few epochs, gentle crops, the average of the weights."""
-    return Recipe(
-        model=spec.name,
-        epochs=12,
-        batch_size=32,
-        opt="adamw",
-        lr=5e-4,
-        weight_decay=0.02,
-        warmup_epochs=1,
-        clip_grad=1.0,
-        smoothing=0.1,
-        model_ema=0.99,
-        scale=(0.5, 1.0),
         hflip=0.5 if splits.mirror else 0.0,
     )

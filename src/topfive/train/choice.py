@@ -1,0 +1,81 @@
+"""What `topfive train DATA` trains where nothing is named: network, recipe and epochs for the time there is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from topfive.data import ArrayDataset, Splits
+from topfive.models import spec
+from topfive.recipe import Recipe, recipe_from
+from topfive.train.loop import Watch
+from topfive.train.loss import cross_entropy
+from topfive.train.objective import Objective
+from topfive.train.placement import step_seconds
+from topfive.train.plan import build, preprocess_for
+from topfive.train.recipes import SMALL_SIDE, fine_tune, quick
+
+SECONDS = 600.0  # where no time is stated
+USED = 0.85  # share of it that the steps are planned to take; the rest is for reading, evaluating and shipping
+SMALL = ("resnet20_cifar", "lenet5")  # for images of up to SMALL_SIDE pixels, from strong to quick
+PHOTOGRAPHS = "tf_efficientnet_lite0"  # for larger ones, from the built-in weights
+ENOUGH = 6  # epochs, from which on the stronger network is the better choice
+MOST = 120  # epochs, after which more time no longer helps
+
+
+def is_small(splits: Splits) -> bool:
+    """Whether the images are of one size, in memory, and small."""
+    return isinstance(splits.train, ArrayDataset) and splits.train.images.shape[2] <= SMALL_SIDE
+
+
+def network_for(splits: Splits) -> str:
+    """The network for such images where a recipe is named and no network."""
+    return SMALL[0] if is_small(splits) else PHOTOGRAPHS
+
+
+def chosen(splits: Splits, settings: Mapping[str, Any], watch: Watch) -> Recipe:
+    """A whole recipe that fits `settings["time"]` seconds; what the settings name is left to them.
+
+    Says in three lines what was chosen and why.
+    """
+    seconds = float(settings.get("time") or SECONDS)
+    small = is_small(splits)
+    candidates = SMALL if small else (PHOTOGRAPHS,)
+    for name in candidates:
+        row = spec(name)
+        recipe = recipe_from({**dataclasses.asdict((quick if small else fine_tune)(row, splits)), **settings})
+        epochs = affordable(recipe, splits, USED * seconds)
+        if epochs >= ENOUGH or name == candidates[-1]:
+            break
+    epochs = min(MOST, max(1, epochs))
+    start = "from scratch" if recipe.weights is None else f"from {recipe.weights} weights"
+    images = f"{len(splits.train):,} images of {len(splits.classes)} classes"
+    watch.note(f"{splits.name}: {images}, {'small' if small else 'photographs'}; {seconds:.0f} s to train")
+    watch.note(f"chosen: {name}, {start}")
+    watch.note(
+        f"for {epochs} epochs, which is what the time allows here; --model, --recipe and --time choose otherwise"
+    )
+    fitted = {"epochs": epochs, "time": seconds, **settings}
+    return recipe_from({**dataclasses.asdict(recipe), **warmed_up(recipe, fitted)})
+
+
+def affordable(recipe: Recipe, splits: Splits, seconds: float) -> int:
+    """Epochs that fit into `seconds` on this machine, by the speed of a few steps on noise."""
+    preprocess = preprocess_for(recipe, splits)
+    batch = min(recipe.batch_size, len(splits.train))
+    images = torch.randn(batch, preprocess.channels, preprocess.side, preprocess.side)
+    objective = Objective(build(recipe, splits), cross_entropy, recipe)
+    step = step_seconds(objective, images, torch.zeros(batch, dtype=torch.int64))
+    return int(seconds / (step * max(1, len(splits.train) // batch)))
+
+
+def warmed_up(base: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with a warm-up and a freeze that leave room for the rest, where the epochs are few."""
+    if "epochs" not in settings:
+        return dict(settings)
+    most = float(settings["epochs"]) / 4
+    short = {"warmup_epochs": min(base.warmup_epochs, most), "freeze_epochs": min(base.freeze_epochs, most)}
+    return {**short, **settings}
