@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score
 
 from topfive.errors import DataError
-from topfive.evaluate import measure_labels
+from topfive.evaluate import fit_thresholds, measure_labels
 from topfive.evaluate.labels import average_precision
 
 DRAW = np.random.default_rng(0)
@@ -43,6 +43,29 @@ def test_average_precision_with_ties(pairs):
         assert ours == pytest.approx(average_precision_score(truth, scores))
     else:
         assert np.isnan(ours)
+
+
+def test_thresholds_have_the_highest_f1_of_all():
+    found = fit_thresholds(SCORES, TRUTH)
+    for scores, truth, threshold in zip(SCORES.T, TRUTH.T, found, strict=True):
+        best = max(f1_score(truth, scores >= candidate) for candidate in np.unique(scores))
+        assert f1_score(truth, scores >= threshold) == pytest.approx(best)
+        assert threshold not in scores
+
+
+@pytest.mark.parametrize(
+    ("scores", "truth", "wanted"),
+    [
+        ([0.9, 0.8, 0.1], [True, True, False], 0.45),
+        ([0.9, 0.2], [True, True], 0.1),
+        ([0.9, 0.2], [False, False], 0.5),
+        ([0.0, 0.0], [True, False], 0.0),
+        ([np.nextafter(0.5, 1), 0.5], [True, False], np.nextafter(0.5, 1)),  # nothing lies between them
+    ],
+)
+def test_thresholds_by_hand(scores, truth, wanted):
+    (found,) = fit_thresholds(np.array(scores)[:, None], np.array(truth)[:, None])
+    assert found == wanted
 
 
 def test_a_class_without_a_positive_is_left_out_of_the_mean():

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from topfive.data import Skipped
 from topfive.errors import DataError
 from topfive.evaluate.metrics import Floats
+from topfive.predictor import LIKELY
 
 Truth = NDArray[np.bool_]
 
@@ -81,6 +82,24 @@ def measure_labels(
     )
 
 
+def fit_thresholds(probabilities: Floats, truth: Truth) -> tuple[float, ...]:
+    """The threshold of each class with the highest F1 on these images, the higher one of two as good.
+
+    It lies half-way between the probabilities of two images; of a class that no image shows it is 0.5.
+    """
+    found = []
+    for scores, shows in zip(np.asarray(probabilities, np.float64).T, truth.T, strict=True):
+        levels, hits, claims = _claimed(scores, shows)
+        if not shows.any():
+            found.append(LIKELY)
+            continue
+        best = int((hits / (claims + shows.sum())).argmax())
+        below = levels[best + 1] if best + 1 < len(levels) else 0.0
+        middle = (levels[best] + below) / 2
+        found.append(float(middle if middle > below else levels[best]))
+    return tuple(found)
+
+
 def average_precision(scores: Floats, truth: Truth) -> float:
     """The area under one class's curve of precision over recall: sum of (R_k - R_k-1) P_k; NaN without a positive.
 
@@ -88,12 +107,14 @@ def average_precision(scores: Floats, truth: Truth) -> float:
     or more, so images of equal score count together.  This is scikit-learn's definition; nothing is interpolated, as it
     is in VOC's (2007: 11 points; from 2010 on: the envelope) and in COCO's for detection (101 points).
     """
-    positives = int(truth.sum())
-    if positives == 0:
+    if not truth.any():
         return float("nan")
+    _, hits, claims = _claimed(scores, truth)
+    return float((np.diff(hits / truth.sum(), prepend=0.0) * hits / claims).sum())
+
+
+def _claimed(scores: Floats, truth: Truth) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct scores, best first; how many images that score as much or more are right; how many there are."""
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.diff(scores[order]) != 0, True)  # of those that score the same
-    hits = np.cumsum(truth[order])[last]
-    precision = hits / (np.flatnonzero(last) + 1)
-    recall = hits / positives
-    return float((np.diff(recall, prepend=0.0) * precision).sum())
+    return scores[order][last], np.cumsum(truth[order])[last], np.flatnonzero(last) + 1
