@@ -57,7 +57,7 @@ def test_grad_cam_is_what_the_hand_calculates():
 
 
 def test_grad_cam_plus_plus_is_what_the_hand_calculates():
-    """Eq. 19: with g the same at every place of a channel, alpha = 1 / (2 + g sum A), and weights are 9 alpha relu(g)."""
+    """Eq. 19: with one g at all places of a channel, alpha = 1 / (2 + g sum A) and weights are 9 alpha relu(g)."""
     first, second = IMAGE[0, 0].relu(), (-IMAGE[0, 0]).relu()
     weights = []
     for maps, head in ((first, 3.0), (second, 1.0)):
@@ -125,7 +125,7 @@ def test_a_layer_before_one_that_writes_into_its_input_keeps_its_maps():
 
 
 def test_other_weights_give_another_map():
-    """The sanity check of Adebayo et al. 2018: a map that survives random weights explains the picture, not the model."""
+    """The sanity check of Adebayo et al. 2018: a map that survives random weights explains no model."""
     model = settled("resnet20_cifar")
     images = torch.randn(4, 3, 32, 32)
     before = grad_cam(model, images, [0, 1, 2, 3])

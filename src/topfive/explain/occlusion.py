@@ -30,8 +30,8 @@ def occlusion(
     height, width = pictures.shape[2:]
     window = max(1, min(height, width) // 7) if window is None else window
     stride = max(1, window // 2) if stride is None else stride
-    if not 1 <= window <= min(height, width) or stride < 1:
-        why = f"a window from 1 to {min(height, width)} and a stride of at least 1 are needed"
+    if not 1 <= window <= min(height, width) or not 1 <= stride <= window:
+        why = f"the window may have 1 to {min(height, width)} pixels, the stride 1 to those of the window"
         raise UsageError("occlusion", f"window {window}, stride {stride}", why)
     corners = [(top, left) for top in _starts(height, window, stride) for left in _starts(width, window, stride)]
     central = torch.from_numpy(np.minimum(np.arange(1, window + 1), np.arange(window, 0, -1))).to(pictures.dtype)
