@@ -22,7 +22,7 @@ GAP = 28  # pixels between the columns
 # The sections of each column, and how much of each is kept: a gallery says enough with its first rows.
 COLUMNS = (
     (("header", 400), ("#result", 400), ("#learning", 560), ("#classes", 640), ("#confusion", 700)),
-    (("#pairs", 645), ("#mistakes", 880), ("#calibration", 660)),
+    (("#pairs", 645), ("#mistakes", 870), ("#calibration", 660)),
 )
 
 

@@ -57,7 +57,7 @@ def test_more_classes_are_shaded_with_their_names(count: int) -> None:
     assert set(classes(count)) <= set(labels)
 
 
-@pytest.mark.parametrize(("count", "side", "together"), [(61, 61, 1), (500, 500, 1), (501, 251, 2), (1000, 500, 2)])
+@pytest.mark.parametrize(("count", "side", "together"), [(61, 61, 1), (250, 250, 1), (251, 126, 2), (1000, 250, 4)])
 def test_many_classes_share_pixels(count: int, side: int, together: int) -> None:
     alone = [(index,) for index in range(count)]
     drawn = confusion.picture(np.eye(count, dtype=np.int64), classes(count), alone)

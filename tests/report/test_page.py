@@ -256,7 +256,7 @@ def test_a_thousand_classes_and_fifty_thousand_images_stay_small() -> None:
     assert "The first 200" in text
     assert "102 of 5,000 epochs" in text  # every fiftieth, the best and the last
     (matrix,) = parsed.images("image", "href")
-    assert matrix.size == (500, 500)
+    assert matrix.size == (250, 250)
 
 
 def test_the_file_is_replaced_whole(tmp_path: Path) -> None:

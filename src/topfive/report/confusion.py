@@ -15,7 +15,7 @@ from topfive.report.section import Section
 
 MAXIMUM_COUNTED = 20  # classes up to which the matrix is a table of numbers
 MAXIMUM_NAMED = 60  # classes up to which the picture has their names beside it
-MAXIMUM_SIDE = 500  # pixels of the picture; more classes share a pixel
+MAXIMUM_SIDE = 250  # pixels of the picture, never shown smaller; more classes share a pixel
 BLOCK = 10  # classes at most in a block that is shown as a table of its own
 BLOCKS = 4
 LETTERS_APART = 13  # units
