@@ -60,8 +60,14 @@ def open_measured(
         return Measured(name, taken, _filled(source, dataset, taken), tuple(listing.skipped), tuple(listing.notes))
     if split == ALL:
         raise UsageError("--split", ALL, f"{shown(source)} has parts of its own", f"Choose {', '.join(NAMES)}")
-    places = {"data_root": data_root, "follow_links": follow_links}
-    splits = open_data(source, short_side=short_side, progress=progress, **places, **choices)
+    splits = open_data(
+        source,
+        data_root=data_root,
+        follow_links=follow_links,
+        short_side=short_side,
+        progress=progress,
+        **choices,
+    )
     part = split or NAMES[TEST]
     others = ", ".join(f"{name} {len(dataset):,}" for name, dataset in splits.parts())
     dataset = _filled(source, dict(splits.parts())[part], part, f" ({others})")
