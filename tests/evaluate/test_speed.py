@@ -28,7 +28,7 @@ class Clocked:
     embeddings = logits
 
 
-@pytest.mark.parametrize(("seconds", "runs"), [(0.001, (speed.MOST, 10)), (1.0, (speed.LEAST, speed.LEAST))])
+@pytest.mark.parametrize(("seconds", "runs"), [(0.001, (speed.MOST, 10)), (0.1, (speed.LEAST, 2)), (1.0, (2, 1))])
 def test_the_runs_are_few_and_the_first_is_not_counted(
     seconds: float, runs: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
