@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -61,15 +62,18 @@ def _train(
     import torch
 
     from topfive.data.places import cache_folder
-    from topfive.train import DataChoices, Request, Run, Surroundings, fit, settle
+    from topfive.train import DataChoices, Request, Run, Silent, Surroundings, fit, joined, settle
 
     pairs = list(settings or ())
     if data is not None and "=" in data and not os.path.lexists(data):
         pairs, data = [data, *pairs], None  # as in: topfive train --resume runs/mine key=value
     choices = DataChoices(split_seed, val_fraction, test_fraction, max_bad, allow_empty, follow_links)
     request = Request(data, out, resume, settings_from(flags, pairs), recipe, data_root, choices)
-    with TrainingProgress() as progress:
-        settled = settle(request, progress)
+    with (
+        joined(_device(device, torch)) as (team, place),
+        TrainingProgress() if team.leads else contextlib.nullcontext(Silent()) as progress,
+    ):
+        settled = team.told(lambda: settle(request, progress))
         surroundings = Surroundings(
             threads=_positive("threads", threads),
             channels_last=_channels_last(memory_format),
@@ -81,9 +85,12 @@ def _train(
             exact=exact,
             source=settled.source,
             watch=progress,
+            team=team,
         )
-        with Run(settled.folder) as run:
-            report = fit(settled.recipe, settled.splits, run, _device(device, torch), surroundings)
+        with Run(settled.folder, writes=team.leads) as run:
+            report = fit(settled.recipe, settled.splits, run, place, surroundings)
+    if not team.leads:
+        return
     if as_json:
         print(json.dumps(report.contract()))
     else:

@@ -17,7 +17,7 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
     def forward(self, images: Tensor) -> Tensor:
         if not self.training:
             return super().forward(images)
-        pixels = images.float()
+        pixels = images.to(torch.promote_types(images.dtype, torch.float32))
         means = mean_of_all(pixels.mean((0, 2, 3)))
         centred = pixels - means[:, None, None]
         variances = mean_of_all(centred.square().mean((0, 2, 3)))

@@ -2,7 +2,8 @@
 
 from topfive.recipe import Recipe, recipe_from
 from topfive.train.finish import Report
-from topfive.train.fit import Surroundings, fit
+from topfive.train.fit import Silent, Surroundings, fit
+from topfive.train.processes import joined
 from topfive.train.recipes import RECIPES, recipe_named
 from topfive.train.request import DataChoices, Request, Settled, settle
 from topfive.train.run import Run
@@ -15,8 +16,10 @@ __all__ = [
     "Request",
     "Run",
     "Settled",
+    "Silent",
     "Surroundings",
     "fit",
+    "joined",
     "recipe_from",
     "recipe_named",
     "settle",

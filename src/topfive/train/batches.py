@@ -25,6 +25,7 @@ from topfive.recipe import Recipe
 from topfive.train.augment import augment, crops, distort, erase, random_boxes
 from topfive.train.loading import Progress, fits, load_pixels, normalised
 from topfive.train.mix import mix
+from topfive.train.processes import ALONE, Team
 from topfive.train.randomness import generator
 from topfive.train.sampler import Sampler
 
@@ -36,6 +37,8 @@ GRAIN = 4  # pixels that a size in between is a multiple of
 class Batches(Protocol):
     """`steps` batches an epoch; `at` gives images float32 [B, C, side, side], normalised, and targets.
 
+    Where many processes train together, that is this one's share of a batch, with the draws of the whole one; only what
+    is erased and mixed of images that do not fit in memory is drawn by share.
     Targets are classes int64 [B], or shares of the classes float32 [B, classes] where images are mixed.
     """
 
@@ -46,12 +49,17 @@ class Batches(Protocol):
 
 
 def training_batches(
-    dataset: ImageDataset, recipe: Recipe, preprocess: Preprocess, workers: int, progress: Progress | None = None
+    dataset: ImageDataset,
+    recipe: Recipe,
+    preprocess: Preprocess,
+    workers: int,
+    progress: Progress | None = None,
+    team: Team = ALONE,
 ) -> Batches:
     """Batches from memory where the images fit, else decoded as they are needed by `workers` threads."""
-    if fits(len(dataset), _stored(preprocess, recipe)):
-        return MemoryBatches(dataset, recipe, preprocess, workers, progress)
-    return StreamBatches(dataset, recipe, preprocess, workers)
+    if fits(len(dataset) * team.local_size, _stored(preprocess, recipe)):
+        return MemoryBatches(dataset, recipe, preprocess, workers, progress, team)
+    return StreamBatches(dataset, recipe, preprocess, workers, team)
 
 
 class MemoryBatches:
@@ -64,7 +72,9 @@ class MemoryBatches:
         preprocess: Preprocess,
         workers: int = 1,
         progress: Progress | None = None,
+        team: Team = ALONE,
     ):
+        self._team = team
         self._images, self._labels = load_pixels(dataset, _stored(preprocess, recipe), workers, progress)
         self._dataset, self._recipe, self._preprocess = dataset, recipe, preprocess
         self._sampler = Sampler(dataset.labels, recipe)
@@ -78,14 +88,15 @@ class MemoryBatches:
         draw = generator(self._recipe.seed, "augment", epoch, index)
         images = augment(self._images[chosen], self._preprocess.side, self._recipe, draw)
         images = resized(normalised(self._preprocess, images), side_at(self._recipe, self._preprocess.side, epoch))
-        return varied(images, self._labels[chosen], len(self._dataset.classes), self._recipe, draw)
+        images, targets = varied(images, self._labels[chosen], len(self._dataset.classes), self._recipe, draw)
+        return self._team.share(images), self._team.share(targets)
 
 
 class StreamBatches:
     """Images decoded, cropped and scaled by threads, `AHEAD` batches in advance; any number gives the same pixels."""
 
-    def __init__(self, dataset: ImageDataset, recipe: Recipe, preprocess: Preprocess, workers: int):
-        self._dataset, self._recipe, self._preprocess = dataset, recipe, preprocess
+    def __init__(self, dataset: ImageDataset, recipe: Recipe, preprocess: Preprocess, workers: int, team: Team = ALONE):
+        self._dataset, self._recipe, self._preprocess, self._team = dataset, recipe, preprocess, team
         self._sampler = Sampler(dataset.labels, recipe)
         self.steps = self._sampler.steps
         self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode")
@@ -98,26 +109,31 @@ class StreamBatches:
         for ahead in range(AHEAD + 1):
             where = divmod(epoch * self.steps + index + ahead, self.steps)
             if where not in self._running and where[0] < self._recipe.epochs:
-                chosen = self._sampler.indices(*where).tolist()
-                self._running[where] = [self._pool.submit(self._view, *where, *each) for each in enumerate(chosen)]
+                chosen = self._sampler.indices(*where)
+                ours = zip(
+                    *(self._team.share(part).tolist() for part in (torch.arange(len(chosen)), chosen)), strict=True
+                )
+                self._running[where] = [self._pool.submit(self._view, *where, *each) for each in ours]
         views = np.stack([future.result() for future in self._running.pop((epoch, index))])
-        labels = torch.from_numpy(self._dataset.labels[self._sampler.indices(epoch, index).numpy()])
-        draw = generator(self._recipe.seed, "augment", epoch, index)
-        images = normalised(self._preprocess, distort(torch.from_numpy(views), self._recipe, draw))
+        labels = torch.from_numpy(self._dataset.labels[self._team.share(self._sampler.indices(epoch, index)).numpy()])
+        draw = generator(self._recipe.seed, "mix", epoch, index, *self._team.own)
+        images = normalised(self._preprocess, torch.from_numpy(views))
         images = resized(images, side_at(self._recipe, self._preprocess.side, epoch))
         return varied(images, labels, len(self._dataset.classes), self._recipe, draw)
 
     def _view(self, epoch: int, index: int, place: int, i: int) -> NDArray[np.uint8]:
-        """The random crop of sample `i` that stands at `place` of a batch, uint8 [C, side, side]."""
+        """The varied view of sample `i` that stands at `place` of a batch, uint8 [C, side, side]."""
         recipe, resize_side = self._recipe, self._preprocess.resize_side
         most = max(resize_side / recipe.scale[0] ** 0.5, self._preprocess.size * recipe.resize[1])
         found = picture(self._dataset, i, round(most))  # the smallest crop has enough pixels
-        if not crops(recipe):
-            return self._preprocess.pixels(found)
+        draw = generator(recipe.seed, "augment", epoch, index, place)
+        view = self._crop(found, draw) if crops(recipe) else self._preprocess.pixels(found)
+        return distort(torch.from_numpy(view)[None], recipe, draw)[0].numpy()
+
+    def _crop(self, found: Picture | NDArray[np.uint8], draw: torch.Generator) -> NDArray[np.uint8]:
         pixels = found.pixels if isinstance(found, Picture) else found
         height, width = pixels.shape[:2]
-        draw = generator(recipe.seed, "crop", epoch, index, place)
-        left, top, wide, high = random_boxes(1, recipe, draw, aspect=width / height)[0].tolist()
+        left, top, wide, high = random_boxes(1, self._recipe, draw, aspect=width / height)[0].tolist()
         box = (left * width, top * height, (left + wide) * width, (top + high) * height)
         square = (self._preprocess.size, self._preprocess.size)
         cropped = np.asarray(Image.fromarray(pixels).resize(square, Image.Resampling.BILINEAR, box))
@@ -131,7 +147,7 @@ def varied(
     if recipe.reprob:
         images = erase(images, recipe.reprob, draw)
     if recipe.mixup or recipe.cutmix:
-        return mix(images, labels, classes, recipe.mixup, recipe.cutmix, 0.0, draw)
+        return mix(images, labels, classes, recipe.mixup, recipe.cutmix, draw)
     return images, labels
 
 

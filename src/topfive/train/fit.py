@@ -15,6 +15,7 @@ from topfive.errors import DataError, RefusedError
 from topfive.export.source import trained
 from topfive.models import spec
 from topfive.nn.classifier import Classifier
+from topfive.nn.sync_norm import synchronise
 from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe
 from topfive.train.average import Average
@@ -29,8 +30,10 @@ from topfive.train.objective import Objective, Teacher
 from topfive.train.optimizer import make_optimizer
 from topfive.train.placement import Placement, available_cores, choose_placement
 from topfive.train.plan import build, check_same, configuration, continued, preprocess_for, rehearse
+from topfive.train.processes import ALONE, Team, complete
 from topfive.train.randomness import seed_of
 from topfive.train.run import Run, stopping
+from topfive.train.sampler import batch_of
 from topfive.train.state import State
 from topfive.weights import load_weights, resolve
 
@@ -65,6 +68,7 @@ class Surroundings:
     exact: bool = False
     source: dict[str, Any] = field(default_factory=dict)
     watch: Watch = field(default_factory=Silent)
+    team: Team = ALONE
 
 
 def fit(
@@ -75,11 +79,14 @@ def fit(
     Raises StoppedError after a signal, DivergedError, and what the floors below raise.
     """
     around = surroundings or Surroundings()
-    workers = around.workers or available_cores()
+    team = around.team
+    workers = around.workers or team.threads or available_cores()
     if len(splits.train) < 2:
         todo = "Give it at least two a class"
         raise DataError("training set", splits.name, f"it has {len(splits.train)} images", todo)
+    team.check_batch(batch_of(len(splits.train), recipe))
     config, checkpoint = _begun(recipe, splits, run, around)
+    team.wait()  # all must find what was there before the first of them writes
 
     torch.manual_seed(seed_of(recipe.seed, "weights"))
     if checkpoint is None:
@@ -89,38 +96,43 @@ def fit(
     if config is not None:
         preprocess = Preprocess(**config["preprocess"])
     rehearse(recipe, splits, preprocess)
-    batches = training_batches(splits.train, recipe, preprocess, workers, around.watch.loading)
+    batches = training_batches(splits.train, recipe, preprocess, workers, around.watch.loading, team)
     objective = Objective(
         model, make_loss(recipe, class_counts(splits.train)), recipe, taught_by(recipe, splits, preprocess)
     ).to(device)
     if config is not None:
         placement = Placement(**config["placement"])
     else:
-        placement = _placement(objective, batches, recipe, device, around)
-        run.write_config(configuration(recipe, splits, preprocess, placement, around.source))
-        write_split(run.folder / SPLIT, splits)
+        placement = team.told(lambda: _placement(objective, batches, recipe, device, around))
+        run.write_config(configuration(recipe, splits, preprocess, placement, around.source, team.size))
+        if team.leads:
+            write_split(run.folder / SPLIT, splits)
 
     placement.apply(objective)
     keep_pace(model, recipe.epochs * batches.steps)
+    if team.size > 1:
+        synchronise(model)
     state = _state(model, recipe, placement, device)
     if checkpoint is not None:
         state.restore(checkpoint)
     run.rewind_log(state.step)
     validation = EvaluationBatches(splits.val, preprocess, recipe.batch_size, workers) if len(splits.val) else None
+    together = team.wrapped(objective)
     work = Work(
         recipe,
         batches,
         validation,
-        torch.compile(objective) if placement.compiled else objective,  # type: ignore[arg-type]
+        torch.compile(together) if placement.compiled else together,  # type: ignore[arg-type]
         placement,
         torch.device(device),
         run,
         around.watch,
         around.checkpoint_seconds,
+        team,
     )
-    with stopping() as stop:
+    with stopping() as stop, complete(team, run.folder):
         train(state, work, stop)
-    return finish(state, work, splits, preprocess)
+    return team.told(lambda: finish(state, work, splits, preprocess))
 
 
 def _begun(
@@ -135,7 +147,14 @@ def _begun(
             why = "it holds checkpoints, but no config.yaml that says of what"
             raise RefusedError("run folder", run.folder, why, "Use another --out")
         return None, None
-    differs = check_same(config, recipe, splits, accept_data_change=around.accept_data_change, exact=around.exact)
+    differs = check_same(
+        config,
+        recipe,
+        splits,
+        accept_data_change=around.accept_data_change,
+        exact=around.exact,
+        processes=around.team.size,
+    )
     for name in ("threads", "channels_last", "compiled"):
         asked, kept = getattr(around, name), config["placement"].get(name)
         if asked not in (None, False, kept):
@@ -183,7 +202,7 @@ def _placement(objective: Objective, batches: Batches, recipe: Recipe, device: s
         images,
         targets,
         name=recipe.model,
-        threads=around.threads,
+        threads=around.threads or around.team.threads,
         channels_last=around.channels_last,
         half=recipe.amp,
         compiled=around.compiled,

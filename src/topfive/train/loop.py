@@ -23,6 +23,7 @@ from topfive.train.loading import EvaluationBatches
 from topfive.train.objective import Objective
 from topfive.train.optimizer import freeze, set_rates
 from topfive.train.placement import Placement
+from topfive.train.processes import ALONE, Team
 from topfive.train.randomness import seed_of
 from topfive.train.run import Run, Stop
 from topfive.train.schedule import learning_rate, momentum
@@ -52,6 +53,7 @@ class Work:
     run: Run
     watch: Watch
     checkpoint_seconds: float
+    team: Team = ALONE
 
     @property
     def total(self) -> int:
@@ -68,12 +70,12 @@ def train(state: State, work: Work, stop: Stop) -> None:
         epoch, index = divmod(state.step, steps)
         rate = learning_rate(recipe, state.step, steps)
         set_rates(state.optimizer, rate, momentum(recipe, state.step, steps))
-        torch.manual_seed(seed_of(recipe.seed, "step", state.step))  # dropout and its like
+        torch.manual_seed(seed_of(recipe.seed, "step", state.step, *work.team.own))  # dropout and its like
 
         work.objective.train()
         state.model.progress(state.step / work.total)  # drop-path that grows
         freeze(state.model, state.model.head, state.step < round(recipe.freeze_epochs * steps))
-        value = backward(*work.batches.at(epoch, index), state, work)
+        value = work.team.mean(backward(*work.batches.at(epoch, index), state, work))
         if not math.isfinite(value):
             raise diverged(f"loss {value}", state.step, work)
         if recipe.clip_grad:
@@ -88,19 +90,20 @@ def train(state: State, work: Work, stop: Stop) -> None:
         state.step += 1
         state.loss_sum += value
         state.seconds = before + time.monotonic() - resumed
-        state.finished = recipe.time is not None and state.seconds >= recipe.time
+        state.finished = recipe.time is not None and bool(work.team.highest(state.seconds >= recipe.time))
         work.watch.stepped(state.step, value)
         if state.step % steps == 0 or state.finished:
             finish_epoch(epoch, rate, state, work)
+        asked = work.team.highest(stop.signal_number)
         due = time.monotonic() - saved >= work.checkpoint_seconds
-        if due or stop.signal_number or state.step == work.total or state.finished:
+        if due or asked or state.step == work.total or state.finished:
             checkpoint = state.checkpoint()
             if not checkpoint.finite():
                 raise diverged("weights without bounds", state.step - 1, work)
             work.run.save(checkpoint)
             saved = time.monotonic()
-        if stop.signal_number:
-            raise stop.error(work.run.folder, state.step)
+        if asked:
+            raise work.team.said(Stop(asked).error(work.run.folder, state.step))
 
 
 def backward(images: Tensor, targets: Tensor, state: State, work: Work) -> float:

@@ -14,19 +14,15 @@ def mix(
     num_classes: int,
     mixup: float,
     cutmix: float,
-    smoothing: float,
     draw: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Each image of float32 [N, C, H, W] mixed with the one before it; targets float32 [N, num_classes].
 
     `labels`: classes int64 [N], or the rows of several labels [N, num_classes].  `mixup` and `cutmix` are the alpha of
     Beta(alpha, alpha), from which the share of a batch is drawn; 0 is without.  Where both are given, each batch tosses
-    a coin (as in timm).  With `smoothing`, that share of a class target goes evenly to all classes, and that share of
-    a row half-way to 1/2.
+    a coin (as in timm).
     """
-    single = labels.ndim == 1
-    targets = F.one_hot(labels, num_classes).float() if single else labels.float()
-    targets = targets * (1 - smoothing) + smoothing * (1 / num_classes if single else 0.5)
+    targets = F.one_hot(labels, num_classes).float() if labels.ndim == 1 else labels.float()
     coin, seed = torch.rand((), generator=draw).item(), int(torch.randint(2**62, (), generator=draw))
     cut = bool(cutmix) and (not mixup or coin < 0.5)
     alpha = cutmix if cut else mixup

@@ -116,18 +116,24 @@ def build(recipe: Recipe, splits: Splits) -> Classifier:
     return model
 
 
-def environment() -> dict[str, str]:
+def environment(processes: int = 1) -> dict[str, str]:
     """What must be equal, with threads and memory format, for a resumed run to be bit-identical."""
     return {
         "topfive": __version__,
         "torch": str(torch.__version__),
         "python": platform.python_version(),
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "processes": str(processes),
     }
 
 
 def configuration(
-    recipe: Recipe, splits: Splits, preprocess: Preprocess, placement: Placement, source: dict[str, Any]
+    recipe: Recipe,
+    splits: Splits,
+    preprocess: Preprocess,
+    placement: Placement,
+    source: dict[str, Any],
+    processes: int = 1,
 ) -> dict[str, Any]:
     """All that `config.yaml` holds; `source` is how the data were asked for."""
     return {
@@ -136,7 +142,7 @@ def configuration(
         "data": {**source, **_images(splits)},
         "preprocess": _plain(dataclasses.asdict(preprocess)),
         "placement": dataclasses.asdict(placement),
-        "environment": environment(),
+        "environment": environment(processes),
     }
 
 
@@ -156,7 +162,13 @@ def _images(splits: Splits) -> dict[str, Any]:
 
 
 def check_same(
-    config: dict[str, Any], recipe: Recipe, splits: Splits, *, accept_data_change: bool = False, exact: bool = False
+    config: dict[str, Any],
+    recipe: Recipe,
+    splits: Splits,
+    *,
+    accept_data_change: bool = False,
+    exact: bool = False,
+    processes: int = 1,
 ) -> list[str]:
     """Raise where a continued run would not be the one that was begun.
 
@@ -183,8 +195,8 @@ def check_same(
             todo = "Put them back, or continue all the same with --accept-data-change"
             raise RefusedError("cannot resume", splits.name, "the images are not those the run began with", todo)
         loose.append("the images changed")
-    was = config["environment"]
-    loose += [f"{key} {was.get(key)} -> {value}" for key, value in environment().items() if was.get(key) != value]
+    was, now = {"processes": "1", **config["environment"]}, environment(processes)
+    loose += [f"{key} {was.get(key)} -> {value}" for key, value in now.items() if was.get(key) != value]
     if loose and exact:
         raise RefusedError("cannot resume exactly", splits.name, ", ".join(loose), "Leave out --exact")
     return [f"not bit-identical to an uninterrupted run: {', '.join(loose)}"] if loose else []

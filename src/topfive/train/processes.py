@@ -107,12 +107,15 @@ class Team:
         return DistributedDataParallel(objective, forward_sync_buffers=False, find_unused_parameters=True)
 
 
+ALONE = Team()
+
+
 @contextlib.contextmanager
 def joined(device: str) -> Iterator[tuple[Team, str]]:
     """The team that torchrun started this process in, alone where it did not; and this process's own device."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1 or "TORCHELASTIC_RUN_ID" not in os.environ:
-        yield Team(), device
+        yield ALONE, device
         return
     local = int(os.environ["LOCAL_RANK"])
     if device == "cuda":

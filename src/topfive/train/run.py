@@ -58,15 +58,19 @@ _CONFIG = TypeAdapter(_Config)
 class Run:
     """One run folder, locked by this process while the context lasts.
 
-    `notes` collects what the user should be told: checkpoints passed over, a log that could not be written.
+    Of many processes that train together one `writes`; the others only read.  `notes` collects what the user should be
+    told: checkpoints passed over, a log that could not be written.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, writes: bool = True):
         self.folder = folder
+        self.writes = writes
         self.notes: list[str] = []
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> Run:
+        if not self.writes:
+            return self
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = open(self.folder / LOCK, "a+")
@@ -89,8 +93,8 @@ class Run:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        assert self._lock is not None
-        self._lock.close()  # which frees the lock, as a kill does
+        if self._lock is not None:
+            self._lock.close()  # which frees the lock, as a kill does
 
     @property
     def config(self) -> dict[str, Any] | None:
@@ -119,11 +123,13 @@ class Run:
     def write(self, name: str, content: bytes) -> Path:
         """Write one file of the run so that no reader ever finds half of it."""
         path = self.folder / name
-        artifact.write(path, content)
+        if self.writes:
+            artifact.write(path, content)
         return path
 
     def save(self, checkpoint: Checkpoint) -> None:
-        save(self.folder / CHECKPOINTS, checkpoint)
+        if self.writes:
+            save(self.folder / CHECKPOINTS, checkpoint)
 
     def newest(self) -> Checkpoint | None:
         """The newest undamaged checkpoint; damaged ones are noted."""
@@ -133,6 +139,8 @@ class Run:
 
     def log(self, entry: dict[str, Any]) -> None:
         """Append one line to the metrics.  A log may not kill a run: what cannot be written is noted once."""
+        if not self.writes:
+            return
         try:
             with open(self.folder / METRICS, "a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")

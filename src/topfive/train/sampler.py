@@ -21,9 +21,8 @@ class Sampler:
 
     def __init__(self, labels: NDArray[np.int64], recipe: Recipe):
         self._labels, self._recipe = labels, recipe
-        batch = min(recipe.batch_size, len(labels))
-        self._distinct = batch // recipe.aug_repeats
-        self.steps = len(labels) // batch
+        self._distinct = batch_of(len(labels), recipe) // recipe.aug_repeats
+        self.steps = len(labels) // min(recipe.batch_size, len(labels))
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
     def indices(self, epoch: int, index: int) -> Tensor:
@@ -31,12 +30,17 @@ class Sampler:
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self._drawn(epoch)
         chosen = self._order[index * self._distinct : (index + 1) * self._distinct]
-        return chosen.repeat_interleave(self._recipe.aug_repeats)
+        return chosen.repeat(self._recipe.aug_repeats)  # copies far apart: mixing takes neighbours
 
     def _drawn(self, epoch: int) -> Tensor:
         if self._recipe.sampler == "balanced":
             return balanced_order(self._labels, generator(self._recipe.seed, "order", epoch))
         return order(self._recipe.seed, epoch, len(self._labels))
+
+
+def batch_of(count: int, recipe: Recipe) -> int:
+    """Images a step, where there are `count`."""
+    return min(recipe.batch_size, count) // recipe.aug_repeats * recipe.aug_repeats
 
 
 def balanced_order(labels: NDArray[np.int64], draw: torch.Generator) -> Tensor:
