@@ -103,11 +103,12 @@ class Question:
 
 
 def class_of(label: str, labels: Labels) -> int:
-    """The class that `label` means: a synset, a name in any case, or a number.  UsageError where it means none."""
+    """The class that `label` means: a synset, a name in whatever case, or a number.  UsageError where it means none."""
     if label in labels.synsets:
         return labels.synsets.index(label)
-    names = [name.casefold() for name in labels.names]
-    alike = [index for index, name in enumerate(names) if name == label.casefold()]
+    names = labels.names
+    exactly = [index for index, name in enumerate(names) if name == label]
+    alike = exactly or [index for index, name in enumerate(names) if name.casefold() == label.casefold()]
     if len(alike) > 1:
         why = f"{len(alike)} classes have this name: {', '.join(map(str, alike))}"
         raise UsageError("--class", label, why, "Give the number of the one that you mean")
@@ -115,7 +116,7 @@ def class_of(label: str, labels: Labels) -> int:
         return alike[0]
     if label.isdecimal() and int(label) < len(names):
         return int(label)
-    raise UsageError("--class", label, nearest(label, labels.names) or f"none of the {len(names):,} classes")
+    raise UsageError("--class", label, nearest(label, names) or f"none of the {len(names):,} classes")
 
 
 def _explain_one(

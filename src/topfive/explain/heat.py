@@ -9,7 +9,7 @@ Pixels = NDArray[np.uint8]
 
 # Lightness, chroma and hue in degrees, in Oklab (Ottosson 2020), from cold to hot; lightness never falls, so that the
 # colours are in order also for those who see only greys.
-_STOPS = np.array([(0.30, 0.09, 285), (0.48, 0.19, 320), (0.64, 0.21, 375), (0.78, 0.17, 415), (0.93, 0.15, 460)])
+_STOPS = np.array([(0.30, 0.09, 285), (0.48, 0.19, 320), (0.64, 0.21, 375), (0.78, 0.17, 415), (0.91, 0.18, 463)])
 _TO_CONES = np.array(
     [(1, 0.3963377774, 0.2158037573), (1, -0.1055613458, -0.0638541728), (1, -0.0894841775, -1.291485548)]
 )
@@ -42,7 +42,7 @@ def overlay(pixels: Pixels, heat: NDArray[np.float32]) -> Pixels:
 
     What is cold stays visible; the greys keep away from black and white, so that the colours show on either.
     """
-    grey = 40 + 0.7 * (pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    grey = 28 + 0.62 * (pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
     level = np.nan_to_num(heat).clip(0, 1)
     colour = COLOURS[np.rint(255 * level).astype(np.intp)]
     opacity = (0.8 * level**0.75)[..., None]
