@@ -59,20 +59,22 @@ def hashes(lumas: Lumas) -> NDArray[np.uint64]:
 def near_hashes(these: NDArray[np.uint64], those: NDArray[np.uint64], radius: int = RADIUS) -> NDArray[np.int64]:
     """All (i, j), i < j, [P, 2], with at most `radius` bits between these[i] and those[j].
 
-    Of radius + 1 bands of bits at least one is then equal, so only those with an equal band are compared.
+    Of radius // 2 + 1 bands of bits at least one differs by no more than a bit, so only those are compared.
     """
-    edges = np.linspace(0, 64, radius + 2).astype(int)
+    edges = np.linspace(0, 64, radius // 2 + 2).astype(int)
     found = [np.empty((0, 2), np.int64)]
-    for low, high in pairwise(edges):
-        mask = np.uint64(((1 << int(high - low)) - 1) << int(low))
-        rows, columns = _by_value(these & mask), _by_value(those & mask)
-        for value in rows.keys() & columns.keys():
-            left, right = rows[value], columns[value]
-            for start in range(0, len(left), _BLOCK):
-                block = left[start : start + _BLOCK]
-                near = distances(these[block][:, None], those[right][None]) <= radius
-                i, j = np.nonzero(near & (block[:, None] < right[None]))
-                found.append(np.stack([block[i], right[j]], axis=1))
+    for low, high in pairwise(edges.tolist()):
+        mask = np.uint64(((1 << (high - low)) - 1) << low)
+        rows = _by_value(these & mask)
+        for flipped in (0, *(1 << bit for bit in range(low, high))):
+            columns = _by_value((those ^ np.uint64(flipped)) & mask)
+            for value in rows.keys() & columns.keys():
+                left, right = rows[value], columns[value]
+                for start in range(0, len(left), _BLOCK):
+                    block = left[start : start + _BLOCK]
+                    near = distances(these[block][:, None], those[right][None]) <= radius
+                    i, j = np.nonzero(near & (block[:, None] < right[None]))
+                    found.append(np.stack([block[i], right[j]], axis=1))
     return np.unique(np.concatenate(found), axis=0)
 
 
