@@ -61,7 +61,7 @@ def test_rules(images, rule, name):
     model = Chain()
     theirs = getattr(attr, name)(nn.Sequential(model.trunk, nn.Flatten(), Sum()))
     expected = theirs.attribute(images.clone().requires_grad_(), torch.zeros(2, dtype=torch.int64))
-    ours = project(model, images, "trunk.3", lambda maps: (maps > 0).float(), rule)
+    ours = project(model, images, "features", torch.ones_like, rule)
     np.testing.assert_allclose(ours, expected.detach().numpy(), atol=1e-5)
 
 

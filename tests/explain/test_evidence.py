@@ -99,7 +99,8 @@ def covered(model, images, classes):
 
 
 def attributed(model, images, classes):
-    return np.stack([gathered(share) for share in integrated_gradients(model, images, classes, torch.zeros(1))])
+    shares = torch.from_numpy(integrated_gradients(model, images, classes, torch.zeros(1)))
+    return F.avg_pool2d(shares, 5, 1, 2)[:, 0].numpy()
 
 
 def hits(heats, corners):
@@ -203,13 +204,22 @@ def test_steps_must_be_some():
         integrated_gradients(Small(), torch.zeros(1, 1, SIDE, SIDE), [0], torch.zeros(1), steps=0)
 
 
-def test_gathering_keeps_the_sum_and_shows_the_positive():
-    shares = np.zeros((3, 60, 60), np.float32)
-    shares[:, 30, 30] = 1
+def test_gathering_keeps_the_size_and_the_place():
+    shares = np.zeros((3, 80, 80), np.float32)
+    shares[:, 30, 30], shares[:, 60, 60] = 1, -0.5
     near = gathered(shares)
-    np.testing.assert_allclose(near.sum(), 3, rtol=1e-5)
-    heat = brightest(near - 1e-3)
-    assert heat.min() == 0
+    np.testing.assert_allclose(near.sum(), 4.5, rtol=1e-5)
+    assert np.unravel_index(near.argmax(), near.shape) == (30, 30)
+    np.testing.assert_allclose(near[60, 60], near[30, 30] / 2, rtol=1e-5)
+
+
+def test_heat_is_what_lies_above_nothing():
+    worth = np.linspace(-1, 1, 200, dtype=np.float32).reshape(10, 20)
+    heat = brightest(worth)
+    assert (heat[worth <= 0] == 0).all()
     assert heat.max() == 1
-    assert np.unravel_index(heat.argmax(), heat.shape) == (30, 30)
-    assert not brightest(-near).any()
+    assert 0 < (heat == 1).mean() <= 0.011
+    assert not brightest(-np.abs(worth)).any()
+    alone = np.zeros((30, 30), np.float32)
+    alone[3, 4] = 2
+    np.testing.assert_array_equal(brightest(alone), alone / 2)

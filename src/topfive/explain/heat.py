@@ -56,18 +56,20 @@ def coloured(pixels: Pixels) -> Pixels:
 
 
 def brightest(worth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What is above 0 in a map, as heat from 0 to 1; all zeros where nothing is."""
+    """What is above 0 in a map, as heat from 0 to 1, the hottest hundredth alike; all zeros where nothing is."""
     above = np.nan_to_num(worth).clip(0)
-    heat: NDArray[np.float32] = (above / max(float(above.max(initial=0)), np.finfo(np.float32).tiny)).astype(np.float32)
+    scale = float(np.quantile(above, 0.99)) or float(above.max()) or 1.0
+    heat: NDArray[np.float32] = (above / scale).clip(0, 1).astype(np.float32)
     return heat
 
 
 def gathered(attributions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Attributions [C, H, W] -> [H, W]: each pixel's with those of its neighbours, so that speckle cancels out.
+    """Attributions [C, H, W] -> [H, W]: how much each pixel and its neighbours matter, for the class or against it.
 
-    They are weighted by a pyramid that reaches over a twentieth of the picture.
+    Signs differ from pixel to pixel, so that only sizes make a picture.  They are weighted by a pyramid that reaches
+    over a twentieth of it.
     """
-    whole = attributions.sum(0)
+    whole = np.abs(attributions.sum(0))
     reach = max(1, min(whole.shape) // 40)
     slope = np.minimum(np.arange(1, 2 * reach), np.arange(2 * reach - 1, 0, -1)) / reach**2
     for axis in (0, 1):

@@ -30,8 +30,8 @@ ABOUT = {
     ),
     "integrated-gradients": (
         "Integrated gradients",
-        "What each pixel adds on the way from black to the picture (Sundararajan et al. 2017), gathered over small "
-        "neighbourhoods; only what speaks for the class is drawn.",
+        "What each pixel adds to the class, or takes from it, on the way from black to the picture (Sundararajan et "
+        "al. 2017). The sizes are drawn, gathered over small neighbourhoods.",
     ),
     "deconvnet": (
         "Deconvnet",
