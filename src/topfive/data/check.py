@@ -106,20 +106,6 @@ def check_all(
                 progress(chunk.stop, len(images))
 
 
-def ask_files(
-    root: str,
-    paths: Sequence[str],
-    ask: Callable[[str], _Answer],
-    pack: Callable[[_Answer], bytes],
-    unpack: Callable[[bytes], _Answer],
-    memory: Memory,
-    progress: Progress | None = None,
-) -> Iterator[_Answer]:
-    """What `ask` says of each path below `root`; see `ask_all`."""
-    files = FilesBelow(root, paths)
-    return ask_all(files, lambda index: ask(files.path(index)), pack, unpack, memory, progress)
-
-
 def ask_all(
     images: Contents,
     ask: Callable[[int], _Answer],
