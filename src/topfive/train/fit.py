@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Surroundings:
     compiled: bool = False
     workers: int | None = None
     checkpoint_seconds: float = 60.0
+    begun: float = field(default_factory=time.monotonic)  # from when on the recipe's time counts
     placement_cache: Path | None = None
     accept_data_change: bool = False
     exact: bool = False
@@ -117,7 +119,7 @@ def fit(
         state.restore(checkpoint)
     run.rewind_log(state.step)
     validation = EvaluationBatches(splits.val, preprocess, recipe.batch_size, workers) if len(splits.val) else None
-    together = team.wrapped(objective)
+    together = team.wrapped(objective, changing=recipe.freeze_epochs > 0)
     work = Work(
         recipe,
         batches,
@@ -128,6 +130,7 @@ def fit(
         run,
         around.watch,
         around.checkpoint_seconds,
+        around.begun,
         team,
     )
     with stopping() as stop, complete(team, run.folder):

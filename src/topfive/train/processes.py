@@ -100,11 +100,11 @@ class Team:
         self.wait()
         return error if self.leads else SystemExit(error.exit_code)
 
-    def wrapped(self, objective: nn.Module) -> nn.Module:
-        """The same, its gradients the mean of all processes'; which parameters have one may change (frozen, unused)."""
+    def wrapped(self, objective: nn.Module, changing: bool) -> nn.Module:
+        """The same, its gradients the mean of all processes'; `changing`: which parameters have one changes in a run."""
         if self.size == 1:
             return objective
-        return DistributedDataParallel(objective, forward_sync_buffers=False, find_unused_parameters=True)
+        return DistributedDataParallel(objective, forward_sync_buffers=False, find_unused_parameters=changing)
 
 
 ALONE = Team()

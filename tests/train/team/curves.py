@@ -1,7 +1,7 @@
 """Run by torchrun, two processes: the losses of the same run by one, by two, and by two that lack a part.
 
-Writes {what: [loss of each step]} as JSON to the file that is its argument.  In double precision: in single, BatchNorm on
-the black margins of digits makes 1e-7 in the first step 1e-3 in the tenth, in one process as in two.
+Writes {what: [loss of each step]} as JSON to the file that is its argument.  In double precision: in single, BatchNorm
+on the black margins of digits makes 1e-7 in the first step 1e-3 in the tenth.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main(result: Path) -> None:
         with mock.patch("topfive.train.fit.synchronise"):
             found["two without shared norms"] = losses(team, folder / "norms")
         found["two that see the same half"] = losses(Unsliced(team.rank, team.size), folder / "half")
-        with mock.patch.object(Team, "wrapped", lambda self, objective: objective):
+        with mock.patch.object(Team, "wrapped", lambda self, objective, changing: objective):
             found["two that keep their gradients"] = losses(team, folder / "gradients")
         if team.leads:
             found["one"] = losses(Team(), folder / "one")
