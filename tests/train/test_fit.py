@@ -35,6 +35,20 @@ RECIPES = {
         **{"model": "resnet20_cifar", "opt": "sgd", "lr": 0.05, "img_size": 16, "clip_grad": 1.0, "smoothing": 0.1},
         **{"shift": 2, "sched": "step", "decay_epochs": 1, "hflip": 0.5},
     },
+    "lion, mixing, a policy, balance, one cycle": {
+        **{"model": "lenet5", "opt": "lion", "lr": 3e-4, "sched": "onecycle", "loss": "bce", "sampler": "balanced"},
+        **{"mixup": 0.2, "cutmix": 1.0, "aa": "rand-m7-n2-mstd0.5", "reprob": 0.3, "rotate": 10, "vflip": 0.1},
+        **{"aug_repeats": 2, "model_ema": 0.9, "class_weights": "balanced", "drop": 0.2},
+    },
+    "lamb, layers, thaw, growth, parts": {
+        **{"model": "resnet20_cifar", "opt": "lamb", "lr": 5e-3, "layer_decay": 0.7, "freeze_epochs": 1, "img_size": 16},
+        **{"start_size": 8, "grad_accum_steps": 2, "loss": "focal", "zero_gamma": True, "drop_path": 0.3},
+        **{"sched": "exponential", "decay_epochs": 1, "scale": (0.5, 1.0), "color_jitter": 0.3, "bias_decay": True},
+    },
+    "sgd, thaw, colours": {
+        **{"model": "densenet_40_12_cifar", "freeze_epochs": 1.2, "img_size": 8, "lighting": 0.2, "epochs": 2},
+        **{"loss": "logit_adjusted", "sched": "multistep", "decay_milestones": (1.2,), "momentum": 0.8},
+    },
     "rmsprop, dropout, half precision": {
         **{"model": "mobilenet_v2", "opt": "rmsprop", "img_size": 32, "model_ema": 0.8, "amp": True},
         **{"scale": (0.5, 1.0)},

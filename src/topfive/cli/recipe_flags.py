@@ -40,7 +40,7 @@ def _flags(recipe: type) -> list[inspect.Parameter]:
     hints, panel, flags = get_type_hints(recipe), "", []
     for name, field in recipe.__pydantic_fields__.items():  # type: ignore[attr-defined]
         panel = _PANELS.get(name, panel)
-        kind = _plain(name, hints[name])
+        kind: Any = _plain(name, hints[name])
         flag = f"--{name.replace('_', '-')}"
         names = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
         option = Option(*names, help=f"{field.description[0].upper()}{field.description[1:]}.", rich_help_panel=panel)
@@ -75,7 +75,7 @@ def _parsed(name: str, value: Any) -> Any:
         return value
     if name == "time":
         return seconds_from(value)
-    if name in ("scale", "decay_milestones"):
+    if name in ("scale", "resize", "decay_milestones"):
         return [part for part in value.split(",") if part]
     return value
 

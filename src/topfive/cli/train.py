@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +50,9 @@ def _train(
     exact: Annotated[
         bool, Option("--exact", help="Refuse to continue where the result could differ in a bit.")
     ] = False,
+    track: Annotated[
+        str | None, Option(help="Hand the figures to tensorboard, wandb or mlflow too; several with commas.")
+    ] = None,
     strict: Annotated[bool, Option("--strict", help="Exit 7 if any image had to be skipped.")] = False,
     as_json: Annotated[bool, Option("--json", help="One JSON line on stdout at the end.")] = False,
     **flags: Any,
@@ -58,11 +63,13 @@ def _train(
 
     A run that was stopped or killed goes on with --resume, to the same bits.
     """
+    begun = time.monotonic()
     need("torch", "train")
     import torch
 
     from topfive.data.places import cache_folder
     from topfive.train import DataChoices, Request, Run, Silent, Surroundings, fit, joined, settle
+    from topfive.train.track import Tracked, sinks_from
 
     pairs = list(settings or ())
     if data is not None and "=" in data and not os.path.lexists(data):
@@ -72,8 +79,11 @@ def _train(
     with (
         joined(_device(device, torch)) as (team, place),
         TrainingProgress() if team.leads else contextlib.nullcontext(Silent()) as progress,
+        contextlib.ExitStack() as every,
     ):
         settled = team.told(lambda: settle(request, progress))
+        sinks = sinks_from(track, settled.folder) if track and team.leads else {}
+        watch = every.enter_context(Tracked([progress], sinks, dataclasses.asdict(settled.recipe)))
         surroundings = Surroundings(
             threads=_positive("threads", threads),
             channels_last=_channels_last(memory_format),
@@ -83,12 +93,14 @@ def _train(
             placement_cache=cache_folder() / "placement.json",
             accept_data_change=accept_data_change,
             exact=exact,
+            begun=begun,
             source=settled.source,
-            watch=progress,
+            watch=watch,
             team=team,
         )
         with Run(settled.folder, writes=team.leads) as run:
             report = fit(settled.recipe, settled.splits, run, place, surroundings)
+        watch.finished(report)
     if not team.leads:
         return
     if as_json:

@@ -53,6 +53,7 @@ class Work:
     run: Run
     watch: Watch
     checkpoint_seconds: float
+    begun: float  # time.monotonic() when this life of the run began to read
     team: Team = ALONE
 
     @property
@@ -63,7 +64,7 @@ class Work:
 def train(state: State, work: Work, stop: Stop) -> None:
     """Take the steps that are left; a checkpoint is written at step boundaries only, by time and when asked to stop."""
     recipe, steps = work.recipe, work.batches.steps
-    saved = resumed = time.monotonic()
+    saved = time.monotonic()
     before = state.seconds
     work.watch.started(state.step, work.total)
     while state.step < work.total and not state.finished:
@@ -89,7 +90,7 @@ def train(state: State, work: Work, stop: Stop) -> None:
 
         state.step += 1
         state.loss_sum += value
-        state.seconds = before + time.monotonic() - resumed
+        state.seconds = before + time.monotonic() - work.begun
         state.finished = recipe.time is not None and bool(work.team.highest(state.seconds >= recipe.time))
         work.watch.stepped(state.step, value)
         if state.step % steps == 0 or state.finished:

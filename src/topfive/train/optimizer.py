@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn, optim
 
 from topfive.nn.classifier import Classifier
@@ -19,9 +20,9 @@ def make_optimizer(model: Classifier, recipe: Recipe) -> optim.Optimizer:
     groups = parameter_groups(model, recipe)
     match recipe.opt:
         case "sgd":
-            return optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True)
+            return _sgd(groups, recipe, nesterov=recipe.momentum > 0)
         case "momentum":
-            return optim.SGD(groups, recipe.lr, momentum=recipe.momentum, fused=True)
+            return _sgd(groups, recipe, nesterov=False)
         case "rmsprop":
             return RMSProp(groups, recipe.lr, momentum=recipe.momentum)
         case "adamw":
@@ -30,6 +31,15 @@ def make_optimizer(model: Classifier, recipe: Recipe) -> optim.Optimizer:
             return Lion(groups, recipe.lr)
         case "lamb":
             return Lamb(groups, recipe.lr)
+
+
+def _sgd(groups: list[dict[str, Any]], recipe: Recipe, nesterov: bool) -> optim.Optimizer:
+    optimizer = optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=True)
+    if recipe.momentum or recipe.sched == "onecycle":
+        # All have a memory or none: the fused step does not know parameters that join later, after a freeze.
+        for parameter in (each for group in groups for each in group["params"]):
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
 
 
 def parameter_groups(model: Classifier, recipe: Recipe) -> list[dict[str, Any]]:

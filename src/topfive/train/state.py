@@ -28,8 +28,8 @@ class Best:
 class State:
     """`step` steps have been taken.
 
-    `loss_sum` is over those of the epoch under way, `seconds` over all of the run's lives; `finished` where its time was
-    over before its last step.
+    `loss_sum` is over those of the epoch under way, `seconds` over all of the run's lives; it is `finished` where its
+    time was over before its last step.
     """
 
     model: Classifier

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from topfive.data import Splits
+from topfive.nn.residual import EndsInNorm
 from topfive.recipe import Recipe
 from topfive.spec import ModelSpec
+from topfive.train.recipes.residual import BAG_OF_TRICKS
+from topfive.train.recipes.training import has
 
-BASE_RATE, BASE_BATCH = 0.1, 256  # sec. 3.1: the rate is this for this batch, and grows with it
 
+def bag_of_tricks(spec: ModelSpec, splits: Splits) -> Recipe:
+    """Tables 3 and 6: linear scaling, warm-up, zero gamma, no bias decay, low precision, cosine, smoothing, mixup.
 
-def bag_of_tricks(spec: ModelSpec, splits: Splits, batch_size: int = 256) -> Recipe:
-    """Tables 2 to 6: linear scaling, warm-up, zero gamma, no bias decay, low precision, cosine, smoothing, mixup.
+    Gamma is zero where the network has residual branches that end in a norm.  Distillation, the last of the tricks,
+    wants `teacher=RUN teacher_temperature=20` (sec. 5.3).  The augmentation is sec. 2.1's.
 
-    Distillation, the last of the tricks, wants `teacher=RUN teacher_temperature=20` (sec. 5.3).  The augmentation is
-    sec. 2.1's.  The paper trains 120 epochs, and 200 with mixup, on 1.28 million images.
+    The paper reports 0.7915 top-1 for ResNet-50-D on ImageNet (0.7929 with a teacher), from 0.7716 without the tricks
+    of table 6, after 200 epochs of 4.4 minutes on eight V100; without mixup it trains 120.  Recalled.
     """
-    return Recipe(
-        model=spec.name,
-        epochs=200,
-        batch_size=batch_size,
-        opt="sgd",
-        lr=BASE_RATE * batch_size / BASE_BATCH,
-        momentum=0.9,
-        weight_decay=1e-4,
-        zero_gamma=True,
-        amp=True,
-        sched="cosine",
-        warmup_epochs=5,
-        smoothing=0.1,
-        mixup=0.2,
-        scale=(0.08, 1.0),
-        hflip=0.5 if splits.mirror else 0.0,
-        color_jitter=0.4,
-        lighting=0.1,
-    )
+    zero = has(spec, lambda part: isinstance(part, EndsInNorm) and len(part.last_norms()) > 0)
+    return BAG_OF_TRICKS.recipe(spec, splits, zero_gamma=zero)
