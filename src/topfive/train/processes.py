@@ -101,7 +101,7 @@ class Team:
         return error if self.leads else SystemExit(error.exit_code)
 
     def wrapped(self, objective: nn.Module, changing: bool) -> nn.Module:
-        """The same, its gradients the mean of all processes'; `changing`: which parameters have one changes in a run."""
+        """The same, its gradients the mean of all processes'; `changing`: not every parameter has one all the time."""
         if self.size == 1:
             return objective
         return DistributedDataParallel(objective, forward_sync_buffers=False, find_unused_parameters=changing)
