@@ -32,7 +32,7 @@ def test_both_are_chosen_about_equally_often():
 def test_shares_follow_the_beta_distribution():
     """Beta(a, a) has the mean 1/2 and the variance 1 / (8 a + 4)."""
     for alpha in (0.2, 1.0):
-        drawn = [mix(constants(2), torch.arange(2), 2, alpha, generator(i, "mix"))[1] for i in range(600)]
+        drawn = [mix(constants(2), torch.arange(2), 2, alpha, 0.0, generator(i, "mix"))[1] for i in range(600)]
         shares = torch.stack(drawn)[:, 0, 0]
         assert abs(float(shares.mean()) - 0.5) < 0.06
         assert abs(float(shares.var()) - 1 / (8 * alpha + 4)) < 0.02
@@ -40,7 +40,7 @@ def test_shares_follow_the_beta_distribution():
 
 def test_rows_of_several_labels_are_mixed_as_rows():
     rows = torch.tensor([[1, 1, 0], [0, 0, 1]])
-    images, targets = mix(constants(2), rows, 3, 1.0, generator(0, "mix"))
+    images, targets = mix(constants(2), rows, 3, 1.0, 0.0, generator(0, "mix"))
     share = float(images[0, 0, 0, 0])
     assert 0 < share < 1
     torch.testing.assert_close(targets, torch.tensor([[share, share, 1 - share], [1 - share, 1 - share, share]]))
