@@ -18,8 +18,8 @@ from topfive.preprocess import Preprocess
 from topfive.train import Run, Surroundings, fit, loading, loop, plan, recipe_from
 from topfive.train import batches as batching
 from topfive.train import checkpoint as checkpoints
-from topfive.train.checkpoint import Checkpoint, load_newest
 from topfive.train import placement as placements
+from topfive.train.checkpoint import Checkpoint, load_newest
 from topfive.train.fit import Silent
 from topfive.train.state import Best, State
 
@@ -41,9 +41,16 @@ RECIPES = {
         **{"aug_repeats": 2, "model_ema": 0.9, "class_weights": "balanced", "drop": 0.2},
     },
     "lamb, layers, thaw, growth, parts": {
-        **{"model": "resnet20_cifar", "opt": "lamb", "lr": 5e-3, "layer_decay": 0.7, "freeze_epochs": 1, "img_size": 16},
+        **{
+            "model": "resnet20_cifar",
+            "opt": "lamb",
+            "lr": 5e-3,
+            "layer_decay": 0.7,
+            "freeze_epochs": 1,
+            "img_size": 16,
+        },
         **{"start_size": 8, "grad_accum_steps": 2, "loss": "focal", "zero_gamma": True, "drop_path": 0.3},
-        **{"sched": "exponential", "decay_epochs": 1, "scale": (0.5, 1.0), "color_jitter": 0.3, "bias_decay": True},
+        **{"sched": "exponential", "decay_epochs": 1, "scale": (0.5, 1.0), "color_jitter": 0.3, "drop_path": 0.3},
     },
     "sgd, thaw, colours": {
         **{"model": "densenet_40_12_cifar", "freeze_epochs": 1.2, "img_size": 8, "lighting": 0.2, "epochs": 2},
@@ -183,7 +190,7 @@ def test_streamed_images_do_not_depend_on_workers(tmp_path, whole, monkeypatch, 
     opened = []
     start = batching.StreamBatches.__init__
     monkeypatch.setattr(loading, "memory_bytes", lambda: 0)
-    monkeypatch.setattr(batching.StreamBatches, "__init__", lambda *a: (opened.append(a[-1]), start(*a))[1])
+    monkeypatch.setattr(batching.StreamBatches, "__init__", lambda *a: (opened.append(a[4]), start(*a))[1])
     recipe = dataclasses.replace(LENET, shift=0, scale=scale, hflip=0.5)
     go(tmp_path / "whole", recipe, workers=2)
     stop_at(3, tmp_path / "run", recipe, workers=1)

@@ -14,6 +14,7 @@ from typer import Argument, Option
 
 from topfive.cli.progress import TrainingProgress
 from topfive.cli.recipe_flags import settings_from, with_recipe_flags
+from topfive.data.check import Thoroughness
 from topfive.errors import SkippedError, UsageError, need
 from topfive.recipe import Recipe
 
@@ -38,6 +39,9 @@ def _train(
     max_bad: Annotated[float, Option(help="Share of unreadable images that is put up with.")] = 0.05,
     allow_empty: Annotated[bool, Option("--allow-empty", help="Accept classes without images.")] = False,
     follow_links: Annotated[bool, Option("--follow-links", help="Follow links that lead out of the folder.")] = False,
+    check: Annotated[
+        Thoroughness, Option(help="What is looked at first: all of every image, headers, or none.")
+    ] = "all",
     device: Annotated[str | None, Option(help="cpu, cuda, ... Default: cuda where there is one.")] = None,
     threads: Annotated[int | None, Option(help="Threads of an operation. Default: measured.")] = None,
     memory_format: Annotated[str | None, Option(help="channels_last or contiguous. Default: measured.")] = None,
@@ -74,7 +78,7 @@ def _train(
     pairs = list(settings or ())
     if data is not None and "=" in data and not os.path.lexists(data):
         pairs, data = [data, *pairs], None  # as in: topfive train --resume runs/mine key=value
-    choices = DataChoices(split_seed, val_fraction, test_fraction, max_bad, allow_empty, follow_links)
+    choices = DataChoices(split_seed, val_fraction, test_fraction, max_bad, allow_empty, follow_links, check)
     request = Request(data, out, resume, settings_from(flags, pairs), recipe, data_root, choices)
     with (
         joined(_device(device, torch)) as (team, place),

@@ -11,7 +11,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from topfive.data import Splits, open_data
+from topfive.data.check import Thoroughness
 from topfive.data.named import NAMED
+from topfive.data.shards import shard_files
 from topfive.errors import RefusedError, UsageError
 from topfive.models import spec
 from topfive.recipe import Recipe, recipe_from
@@ -31,6 +33,7 @@ class DataChoices:
     max_bad: float = 0.05
     allow_empty: bool = False
     follow_links: bool = False
+    check: Thoroughness = "all"
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def settle(request: Request, watch: Watch) -> Settled:
     source = _source(request)
     splits = _open(source, watch)
     recipe = recipe_for(request.recipe, settings, splits, watch)
-    name = f"{Path(source['source']).stem}-{recipe.model}"
+    name = f"{Path(splits.name).stem}-{recipe.model}"
     return Settled(folder or new_folder(request.out, name), recipe, splits, source)
 
 
@@ -149,9 +152,10 @@ def _folder_to_continue(request: Request) -> Path | None:
 def _source(request: Request) -> dict[str, Any]:
     """How the data are asked for, in a form that holds in any working directory."""
     data = request.data
-    is_path = data is not None and data not in NAMED and os.path.lexists(data)  # else a name, perhaps misspelt
+    if data is not None and data not in NAMED and (os.path.lexists(data) or shard_files(data)):
+        data = os.path.abspath(data)  # else a name, perhaps misspelt
     return {
-        "source": os.path.abspath(data) if data is not None and is_path else data,
+        "source": data,
         "root": None if request.data_root is None else os.path.abspath(request.data_root),
         **dataclasses.asdict(request.choices),
     }
