@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from topfive.models import create_model
+from topfive.recipe import recipe_from
 from topfive.train import placement as placements
 from topfive.train.loss import cross_entropy
 from topfive.train.objective import Objective
 from topfive.train.placement import Placement, choose_placement
-from topfive.recipe import recipe_from
 
 
 def choose(model, **more):

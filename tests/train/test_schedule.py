@@ -35,7 +35,8 @@ def test_constant_stays():
 
 def test_milestones_are_where_the_rate_falls():
     recipe = recipe_from({"model": "m", "epochs": 9, "lr": 1.0, "sched": "multistep", "decay_milestones": [3, 7]})
-    assert [learning_rate(recipe, epoch * 5, 5) for epoch in range(9)] == pytest.approx([1] * 3 + [0.1] * 4 + [0.01] * 2)
+    rates = [learning_rate(recipe, epoch * 5, 5) for epoch in range(9)]
+    assert rates == pytest.approx([1] * 3 + [0.1] * 4 + [0.01] * 2)
 
 
 def test_exponential_falls_smoothly_by_the_decay_rate():

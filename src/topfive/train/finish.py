@@ -77,6 +77,7 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
     model = state.evaluated
     if state.best.weights:
         model.load_state_dict(state.best.weights)
+    model.remove_sides()  # they have done their part
     temperature = 1.0
     if work.validation is not None:
         temperature = fit_temperature(*answers(model, work.validation, work))

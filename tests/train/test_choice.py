@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from topfive.data import ArrayDataset, open_data
+from topfive.models import spec
+from topfive.train import choice
+from topfive.train.choice import chosen, network_for, warmed_up
+from topfive.train.fit import Silent
+from topfive.train.recipes import fine_tune, quick
+
+DIGITS = open_data("digits")
+
+
+class Heard(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def note(self, text):
+        self.lines.append(text)
+
+
+@pytest.fixture
+def speed(monkeypatch):
+    """Seconds that a step takes, by network."""
+    seconds = {}
+    monkeypatch.setattr(choice, "step_seconds", lambda objective, *_: seconds[type(objective.model).__name__])
+    return seconds
+
+
+def test_the_stronger_network_where_the_time_allows_it_and_three_lines_why(speed):
+    speed.update(ResNet=0.01, LeNet5=0.001)
+    heard = Heard()
+    recipe = chosen(DIGITS, {"time": 60.0}, heard)
+    assert recipe.model == choice.SMALL[0]
+    assert recipe.time == 60
+    assert choice.ENOUGH <= recipe.epochs <= choice.MOST
+    assert len(heard.lines) == 3
+    assert recipe.model in "".join(heard.lines)
+
+
+def test_the_quicker_network_where_it_does_not(speed):
+    speed.update(ResNet=10.0, LeNet5=0.01)
+    assert chosen(DIGITS, {"time": 10.0}, Heard()).model == choice.SMALL[-1]
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(20.0, 5), (40.0, 10), (1e9, choice.MOST)])
+def test_epochs_fill_the_time(speed, seconds, epochs):
+    steps = len(DIGITS.train) // 128
+    speed.update(ResNet=choice.USED * 4.0 / steps, LeNet5=1e9)
+    found = chosen(DIGITS, {"time": seconds, "batch_size": 128}, Heard())
+    assert found.epochs == epochs or found.model == choice.SMALL[-1]
+
+
+def test_what_the_user_says_stays(speed):
+    speed.update(ResNet=0.001, LeNet5=0.001)
+    recipe = chosen(DIGITS, {"epochs": 7, "lr": 0.03}, Heard())
+    assert (recipe.epochs, recipe.lr) == (7, 0.03)
+
+
+def test_photographs_are_learnt_from_the_built_in_weights():
+    images = np.zeros((8, 3, 160, 160), np.uint8)
+    part = ArrayDataset(images, np.arange(8) % 2, ("a", "b"), "x")
+    assert network_for(dataclasses.replace(DIGITS, train=part)) == choice.PHOTOGRAPHS
+    assert fine_tune(spec(choice.PHOTOGRAPHS), DIGITS).weights == "imagenet"
+
+
+def test_few_epochs_leave_room_for_more_than_warming_up():
+    base = dataclasses.replace(quick(spec("lenet5"), DIGITS), warmup_epochs=5, freeze_epochs=3)
+    assert warmed_up(base, {"epochs": 4}) == {"epochs": 4, "warmup_epochs": 1, "freeze_epochs": 1}
+    assert warmed_up(base, {"lr": 1.0}) == {"lr": 1.0}
+    assert warmed_up(base, {"epochs": 4, "warmup_epochs": 2})["warmup_epochs"] == 2
