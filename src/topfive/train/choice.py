@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from topfive.data import ArrayDataset, Splits
+from topfive.data import Splits
 from topfive.models import spec
 from topfive.recipe import Recipe, recipe_from
 from topfive.train.loop import Watch
@@ -16,7 +16,7 @@ from topfive.train.loss import cross_entropy
 from topfive.train.objective import Objective
 from topfive.train.placement import step_seconds
 from topfive.train.plan import build, preprocess_for
-from topfive.train.recipes import SMALL_SIDE, fine_tune, quick
+from topfive.train.recipes import SMALL_SIDE, fine_tune, is_small, quick
 
 SECONDS = 600.0  # where no time is stated
 USED = 0.85  # share of it that the steps are planned to take; the rest is for reading, evaluating and shipping
@@ -24,11 +24,6 @@ SMALL = ("resnet20_cifar", "lenet5")  # for images of up to SMALL_SIDE pixels, f
 PHOTOGRAPHS = "tf_efficientnet_lite0"  # for larger ones, from the built-in weights
 ENOUGH = 6  # epochs, from which on the stronger network is the better choice
 MOST = 120  # epochs, after which more time no longer helps
-
-
-def is_small(splits: Splits) -> bool:
-    """Whether the images are of one size, in memory, and small."""
-    return isinstance(splits.train, ArrayDataset) and splits.train.images.shape[2] <= SMALL_SIDE
 
 
 def network_for(splits: Splits) -> str:

@@ -12,9 +12,20 @@ from topfive.train.recipes.bag_of_tricks import bag_of_tricks
 from topfive.train.recipes.fine_tune import fine_tune
 from topfive.train.recipes.modern import modern
 from topfive.train.recipes.paper import paper
-from topfive.train.recipes.quick import SMALL_SIDE, quick
+from topfive.train.recipes.quick import quick
+from topfive.train.recipes.training import SMALL_SIDE, is_small
 
-__all__ = ["RECIPES", "SMALL_SIDE", "bag_of_tricks", "fine_tune", "modern", "paper", "quick", "recipe_named"]
+__all__ = [
+    "RECIPES",
+    "SMALL_SIDE",
+    "bag_of_tricks",
+    "fine_tune",
+    "is_small",
+    "modern",
+    "paper",
+    "quick",
+    "recipe_named",
+]
 
 RECIPES: dict[str, Callable[[ModelSpec, Splits], Recipe]] = {
     "quick": quick,

@@ -8,7 +8,7 @@ CROPS = (0.08, 1.0)  # of the area, Szegedy et al. 2014, sec. 6
 ONE_MACHINE = "one machine moves the weights, where the paper has many do so at once"
 # Szegedy et al. 2015, sec. 8
 RMSPROP = {"opt": "rmsprop", "momentum": 0.9, "weight_decay": 4e-5, "sched": "step", "scale": CROPS}
-RMSPROP |= {"model_ema": 0.9999, "smoothing": 0.1}
+RMSPROP |= {"model_ema": 0.9999, "smoothing": 0.1, "auxiliary": True}
 
 INCEPTION = {
     "googlenet*": Training(
@@ -27,6 +27,7 @@ INCEPTION = {
             "model_ema": 0.9999,
             "scale": CROPS,
             "color_jitter": 0.4,
+            "auxiliary": True,
         },
         took="within a week on a few GPUs, as the authors guess: they used processors",
         departs=f"{ONE_MACHINE}; the paper names neither rate, batch, decay nor epochs: these are BVLC's, who trained "
@@ -71,7 +72,7 @@ INCEPTION = {
         epsilon=1.0,
         settings=RMSPROP | {"epochs": 160, "decay_epochs": 2.0, "decay_rate": 0.94},
         took="20 machines with a Kepler GPU each",
-        departs=f"{ONE_MACHINE}; batch, decay and smoothing are Inception v3's, the epochs those of the paper's figures",
+        departs=f"{ONE_MACHINE}; batch, decay and smoothing are Inception v3's, the epochs the figures'",
     ),
     "*xception": Training(
         source="Chollet 2016, arXiv:1610.02357, sec. 4.3 and 4.4; recalled",

@@ -43,4 +43,4 @@ def modern(spec: ModelSpec, splits: Splits) -> Recipe:
     """
     branches = has(spec, lambda part: isinstance(part, StochasticDepth))
     ours = has(spec, lambda part: isinstance(part, StochasticDepth) and part.rate > 0)
-    return A2.recipe(spec, splits, drop_path=0.05 if branches and not ours else None, auxiliary=False)
+    return A2.recipe(spec, splits, drop_path=0.05 if branches and not ours else None)

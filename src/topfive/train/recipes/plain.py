@@ -23,10 +23,9 @@ PLAIN = {
             "decay_rate": 0.376,  # four equal falls to a fiftieth, as the paper's four unequal ones
         },
         took="two to three days on one processor of a Silicon Graphics Origin 2000",
-        departs="the paper's stochastic diagonal Levenberg-Marquardt divides each weight's rate by its curvature, which "
-        "takes a second backward pass that automatic differentiation does not give, and moves after every single image; "
-        "AdamW without decay divides by the gradients' mean square, which estimates the same curvature, and 16 images "
-        "a step make a pass sixteen times as quick; its rate is ours",
+        departs="the paper's stochastic diagonal Levenberg-Marquardt divides the rate of each weight by its curvature, "
+        "which takes a second backward pass of its own, and moves after every image; AdamW without decay divides by "
+        "the root of the gradients' mean square, which stands in for curvature, and moves after 16; its rate is ours",
     ),
     "alexnet_*": Training(
         source="Krizhevsky et al. 2012, sec. 4 and 5; recalled",
@@ -82,7 +81,7 @@ PLAIN = {
         rate=0.01,
         settings=ALEXNET | {"epochs": 74, "decay_epochs": 18.5, "resize": (256 / 224, 512 / 224)},
         took="two to three weeks on four GTX Titan Black",
-        departs=f"{FALLS_ON_PLATEAUS}; the deep ones start afresh, where the paper starts them from layers of the first",
+        departs=f"{FALLS_ON_PLATEAUS}; all start afresh, where the paper starts the deep ones from layers of the first",
     ),
     "squeezenet*": Training(
         source="Iandola et al. 2016, arXiv:1602.07360, sec. 3.3 and the authors' solver of 170,000 steps; recalled",

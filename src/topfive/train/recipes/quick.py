@@ -5,8 +5,7 @@ from __future__ import annotations
 from topfive.data import Splits
 from topfive.recipe import Recipe
 from topfive.spec import ModelSpec
-
-SMALL_SIDE = 64  # pixels; images up to this are small ones, as MNIST's and CIFAR's are
+from topfive.train.recipes.training import SMALL_SIDE
 
 
 def quick(spec: ModelSpec, splits: Splits) -> Recipe:

@@ -1,4 +1,4 @@
-"""How residual networks and their kin were trained: ResNet, WRN, ResNeXt, DenseNet, SENet, RegNet, the Bag of Tricks."""
+"""How residual networks and their kin were trained: ResNet, WRN, ResNeXt, DenseNet, SENet, RegNet."""
 
 from __future__ import annotations
 
@@ -105,19 +105,15 @@ RESIDUAL = {
         took="eight GPUs; 0.95 seconds a step of ResNeXt-101 32x4d on eight M40",
         departs="the paper falls three times and names no end: 100 epochs",
     ),
-    "se*net*": Training(
-        source="Hu et al. 2017, arXiv:1709.01507, sec. 6.1; recalled",
-        batch=1024,
-        rate=0.6,
-        settings=MOMENTUM | STEPPED | CROPPED | {"epochs": 100},
-        took="eight servers of eight GPUs each",
-    ),
-    "se_bn_inception": Training(
-        source="Hu et al. 2017, arXiv:1709.01507, sec. 6.1; recalled",
-        batch=1024,
-        rate=0.6,
-        settings=MOMENTUM | STEPPED | CROPPED | {"epochs": 100},
-        took="eight servers of eight GPUs each",
+    **dict.fromkeys(
+        ("se_*", "senet154"),
+        Training(
+            source="Hu et al. 2017, arXiv:1709.01507, sec. 6.1; recalled",
+            batch=1024,
+            rate=0.6,
+            settings=MOMENTUM | STEPPED | CROPPED | {"epochs": 100},
+            took="eight servers of eight GPUs each",
+        ),
     ),
     "regnet*": Training(
         source="Radosavovic et al. 2020, arXiv:2003.13678, appendix C, and the authors' program; recalled",

@@ -41,8 +41,7 @@ class Training:
     def recipe(self, spec: ModelSpec, splits: Splits, **changes: Any) -> Recipe:
         """The row for this network and these images, some fields changed.
 
-        Mirrors where that keeps the meaning; side classifiers where the network's paper trains with them; sizes that
-        grow where there is room to grow.
+        Mirrors where that keeps the meaning, and sizes that grow where there is room to grow.
         """
         settings = {**self.settings, **changes}
         batch = batch_for(self.batch, splits, settings.get("aug_repeats", 1))
@@ -51,7 +50,6 @@ class Training:
             "batch_size": batch,
             "lr": self.rate_for(batch),
             "hflip": 0.5 if splits.mirror else 0.0,
-            "auxiliary": spec.sides is not None,
         }
         if is_small(splits):
             settings.pop("start_size", None)
