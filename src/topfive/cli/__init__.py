@@ -28,7 +28,7 @@ VERBS = {
     "explain": "Show where in a picture the evidence for a class lies.",
     "export": "Turn a run folder or weights into the one shipped file.",
     "models": "List the networks, each with its paper and its exact counts.",
-    "data": "List and fetch the named data sets.",
+    "data": "Check and split data sets; list and fetch the named ones.",
     "doctor": "Say what is installed here and whether it is fit for use.",
 }
 OPTIONAL_VALUE = ("--resume",)
