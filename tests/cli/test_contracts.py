@@ -46,7 +46,7 @@ def test_train(trained):
 def test_the_folder_of_a_run(trained):
     run = trained[0] / "runs" / "digits"
     promised = {
-        *("config.yaml", "metrics.jsonl", "predictions.csv", "report.html", "split.csv"),
+        *("config.yaml", "metrics.jsonl", "predictions.csv", "report.html", "result.json", "split.csv"),
         *("model.safetensors", "config.json", "model.onnx"),
     }
     assert promised <= set(os.listdir(run))

@@ -58,7 +58,7 @@ def trained(monkeypatch):
     def stand_in(recipe, splits, run, device, surroundings):
         asked.append((recipe, splits, surroundings))
         contract = {"run": str(run.folder), "artifact": "", "split": "test", "n": 0, "top1": 0.0}
-        return SimpleNamespace(contract=lambda: contract, text=lambda: "")
+        return SimpleNamespace(split="test", evaluation=SimpleNamespace(), contract=lambda: contract, text=lambda: "")
 
     monkeypatch.setattr(topfive.train, "fit", stand_in)
     return asked
@@ -273,8 +273,8 @@ def test_data_with_faults_that_are_survived_and_named(name, tmp_path, capsys, tr
     for word in FAULTS[name].says:
         assert word in err
     assert all(line.isprintable() for line in err.splitlines())
-    skipped = trained[0][1].skipped
-    assert run(["train", str(source), *QUICK, "--strict"]) == (7 if skipped else 0)
+    splits = trained[0][1]
+    assert run(["train", str(source), *QUICK, "--strict"]) == (7 if splits.skipped or splits.leaked else 0)
 
 
 def test_few_epochs_need_no_word_about_the_warm_up(photographs, tmp_path, trained):

@@ -14,6 +14,7 @@ from typer import Argument, Option
 
 from topfive.cli.progress import TrainingProgress
 from topfive.cli.recipe_flags import settings_from, with_recipe_flags
+from topfive.data import Splits
 from topfive.data.check import Thoroughness
 from topfive.errors import SkippedError, UsageError, need
 from topfive.recipe import Recipe
@@ -57,7 +58,7 @@ def _train(
     track: Annotated[
         str | None, Option(help="Hand the figures to tensorboard, wandb or mlflow too; several with commas.")
     ] = None,
-    strict: Annotated[bool, Option("--strict", help="Exit 7 if any image had to be skipped.")] = False,
+    strict: Annotated[bool, Option("--strict", help="Exit 7 if an image was skipped or stands in two parts.")] = False,
     as_json: Annotated[bool, Option("--json", help="One JSON line on stdout at the end.")] = False,
     **flags: Any,
 ) -> None:
@@ -111,9 +112,17 @@ def _train(
         print(json.dumps(report.contract()))
     else:
         print(report.text())
-    skipped = settled.splits.skipped
-    if strict and skipped:
-        raise SkippedError("finished, but skipped", settled.splits.name, f"{len(skipped)} images could not be read")
+    if strict:
+        _strictly(settled.splits)
+
+
+def _strictly(splits: Splits) -> None:
+    """Raise SkippedError where not all images could be used as they are."""
+    if splits.skipped:
+        raise SkippedError("finished, but skipped", splits.name, f"{len(splits.skipped)} images could not be read")
+    if splits.leaked:
+        why = f"{splits.leaked} images stand in two parts: the figures flatter"
+        raise SkippedError("finished, but not clean", splits.name, why, "See: topfive data check")
 
 
 train = with_recipe_flags(_train, Recipe)

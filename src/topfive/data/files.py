@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topfive.data.check import Progress, Thoroughness
-from topfive.data.dataset import Skipped, Splits
+from topfive.data.dataset import Labels, Skipped, Splits, class_counts, classes_shown
 from topfive.data.listing import SHOWN, UNASSIGNED, Listing, some
 from topfive.data.names import Names
 from topfive.data.split import NAMES, TEST, TRAIN, VAL, hold_out, stratified_split
@@ -66,11 +66,13 @@ def assemble(
     notes = list(listing.notes)
     judge_counts(name, listing, good.labels, good.parts, choices.allow_empty)
     fill_parts(name, good, choices, fixed_val)
-    for label in np.setdiff1d(np.unique(good.labels), np.unique(good.labels[good.parts == TRAIN])):
+    for label in np.setdiff1d(_filled(listing, good.labels), _filled(listing, good.labels[good.parts == TRAIN])):
         raise DataError("data set", name, f"class {shown(listing.classes[label])} has no image to train on", "Add some")
-    notes += _few(listing.classes, good.labels, good.parts)
+    notes += _few(listing, good.labels, good.parts)
+    leaked = 0
     if choices.check == "all":
-        notes += _duplicates(good)
+        found, leaked = _duplicates(good)
+        notes += found
     else:
         notes.append(_PASSED_OVER[choices.check])
     train, val, test = (
@@ -84,7 +86,7 @@ def assemble(
         for part in (TRAIN, VAL, TEST)
     )
     fingerprint = _fingerprint(listing.classes, good)
-    return Splits(name, train, val, test, fingerprint, tuple(listing.skipped), notes=tuple(notes))
+    return Splits(name, train, val, test, fingerprint, tuple(listing.skipped), notes=tuple(notes), leaked=leaked)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Good:
 
     places: NDArray[np.intp]
     paths: Names
-    labels: NDArray[np.int64]
+    labels: Labels
     parts: NDArray[np.int8]
     contents: NDArray[np.uint8]
 
@@ -131,9 +133,7 @@ def judge_bad(name: str, skipped: Sequence[Skipped], good: int, max_bad: float) 
         raise DataError("data set", name, why, "Replace or remove them, or allow more with --max-bad")
 
 
-def judge_counts(
-    name: str, listing: Listing, labels: NDArray[np.int64], parts: NDArray[np.int8], allow_empty: bool
-) -> None:
+def judge_counts(name: str, listing: Listing, labels: Labels, parts: NDArray[np.int8], allow_empty: bool) -> None:
     """DataError where too few images or classes are left to train on."""
     if not len(labels):
         raise DataError(
@@ -142,7 +142,7 @@ def judge_counts(
     if len(listing.classes) == 1:
         why = f"there is only one class, {shown(listing.classes[0])}"
         raise DataError("data set", name, why, "A classifier needs at least two")
-    filled = set(np.unique(labels[(parts == TRAIN) | (parts == UNASSIGNED)]).tolist())
+    filled = set(_filled(listing, labels[(parts == TRAIN) | (parts == UNASSIGNED)]).tolist())
     empty = [each for label, each in enumerate(listing.classes) if label not in filled]
     if empty and not allow_empty:
         why = f"classes without a usable image to train on: {some(empty)}"
@@ -169,18 +169,24 @@ def fill_parts(name: str, good: Good, choices: Choices, fixed_val: int | None) -
         parts[train] = stratified_split(names, labels[train], val, test, choices.seed, same)
 
 
-def _few(classes: tuple[str, ...], labels: NDArray[np.int64], parts: NDArray[np.int8]) -> list[str]:
+def _filled(listing: Listing, labels: Labels) -> NDArray[np.intp]:
+    """The classes that an image shows."""
+    return np.flatnonzero(class_counts(labels, len(listing.classes)))
+
+
+def _few(listing: Listing, labels: Labels, parts: NDArray[np.int8]) -> list[str]:
     notes = []
     for part in (VAL, TEST):
         if part in parts:
-            missing = np.setdiff1d(np.unique(labels[parts == TRAIN]), np.unique(labels[parts == part]))
+            missing = np.setdiff1d(_filled(listing, labels[parts == TRAIN]), _filled(listing, labels[parts == part]))
             if len(missing):
-                notes.append(f"classes without an image in {NAMES[part]}: {some(classes[label] for label in missing)}")
+                names = some(listing.classes[label] for label in missing)
+                notes.append(f"classes without an image in {NAMES[part]}: {names}")
     return notes
 
 
-def _duplicates(good: Good) -> list[str]:
-    """Notes on equal files that stand in two parts, or under two classes."""
+def _duplicates(good: Good) -> tuple[list[str], int]:
+    """Notes on equal files that stand in two parts, or under two classes; and how many are in two parts."""
     same = good.same()
     across: dict[tuple[int, int], list[str]] = {}
     conflicts = []
@@ -191,7 +197,7 @@ def _duplicates(good: Good) -> list[str]:
         pair = f"{shown(good.paths[other])} = {shown(good.paths[index])}"
         if good.parts[other] != good.parts[index]:
             across.setdefault((int(good.parts[other]), int(good.parts[index])), []).append(pair)
-        if good.labels[other] != good.labels[index]:
+        if np.any(good.labels[other] != good.labels[index]):
             conflicts.append(pair)
     notes = [
         f"{len(pairs)} images of {NAMES[part]} are also in {NAMES[other]}, byte for byte: {_first(pairs)}"
@@ -199,7 +205,7 @@ def _duplicates(good: Good) -> list[str]:
     ]
     if conflicts:
         notes.append(f"{len(conflicts)} images stand under two classes: {_first(conflicts)}")
-    return notes
+    return notes, sum(map(len, across.values()))
 
 
 def _first(pairs: list[str]) -> str:
@@ -211,5 +217,11 @@ def _fingerprint(classes: tuple[str, ...], good: Good) -> str:
     for index in good.paths.order():
         name, contents = NAMES[good.parts[index]], good.contents[index].tobytes()
         path = os.fsencode(good.paths[index])
-        digest.update(b"\0".join((b"", path, name.encode(), b"%d" % good.labels[index], contents)))
+        digest.update(b"\0".join((b"", path, name.encode(), _told(good.labels, index), contents)))
     return digest.hexdigest()
+
+
+def _told(labels: Labels, index: int) -> bytes:
+    """One image's label: a number, or each of several numbers with a mark, so that one of one is not one of several."""
+    found = classes_shown(labels, index)
+    return b"%d" % found[0] if labels.ndim == 1 else b"".join(b"%d;" % label for label in found)
