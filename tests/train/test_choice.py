@@ -10,7 +10,7 @@ from topfive.models import spec
 from topfive.train import choice
 from topfive.train.choice import chosen, network_for, warmed_up
 from topfive.train.fit import Silent
-from topfive.train.recipes import fine_tune, quick
+from topfive.train.recipes import fine_tune, paper, quick
 
 DIGITS = open_data("digits")
 
@@ -73,3 +73,18 @@ def test_few_epochs_leave_room_for_more_than_warming_up():
     assert warmed_up(base, {"epochs": 4}) == {"epochs": 4, "warmup_epochs": 1, "freeze_epochs": 1}
     assert warmed_up(base, {"lr": 1.0}) == {"lr": 1.0}
     assert warmed_up(base, {"epochs": 4, "warmup_epochs": 2})["warmup_epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("wrn28_10_cifar", "decay_milestones", (6.0, 12.0, 16.0)),
+        ("alexnet_paper", "decay_epochs", 5.0),
+        ("efficientnet_b0", "decay_epochs", 2.4 * 20 / 350),
+    ],
+)
+def test_falls_of_the_rate_come_at_the_same_shares_of_a_shorter_run(name, field, value):
+    base = paper(spec(name), DIGITS)
+    assert warmed_up(base, {"epochs": 20})[field] == pytest.approx(value)
+    assert warmed_up(base, {"epochs": 20, field: 7.0})[field] == 7.0
+    assert field not in warmed_up(base, {"epochs": 20, "sched": "cosine"})

@@ -56,6 +56,12 @@ def test_every_network_learns_from_small_images_as_they_come(name):
     rehearse(recipe, splits, preprocess_for(recipe, splits))
 
 
+def test_a_misspelt_policy_fails_before_images_are_loaded():
+    recipe = recipe_from({"model": "lenet5", "aa": "trivail"})
+    with pytest.raises(UsageError, match="did you mean 'trivial'"):
+        rehearse(recipe, DIGITS, preprocess_for(recipe, DIGITS))
+
+
 def test_photographs_keep_the_networks_own_geometry(tmp_path):
     splits = open_data(str(good(tmp_path)))
     own = spec("resnet18").preprocess

@@ -21,7 +21,8 @@ from topfive.train.plan import build
 from topfive.train.policies import policy_from
 from topfive.train.recipes import bag_of_tricks, modern, paper
 from topfive.train.recipes.paper import PAPERS, training_of
-from topfive.train.recipes.training import LARGEST_BATCH, Training, batch_for
+from topfive.train.recipes.training import EPSILON, LARGEST_BATCH, Training, batch_for
+from topfive.train.rmsprop import RMSProp
 
 fitting = sys.modules["topfive.train.fit"]  # the package's own `fit` is the function
 DIGITS = open_data("digits")
@@ -177,6 +178,7 @@ def test_rates_fall_with_the_batch():
     assert Training("", batch=4096, rate=0.256).rate_for(256) == 0.016
     assert Training("", batch=2048, rate=5e-3, settings={"opt": "lamb"}).rate_for(512) == 2.5e-3
     assert Training("", batch=32, rate=0.045, epsilon=1.0).rate_for(32) == 0.001423
+    assert RMSProp([{"params": [torch.zeros(1)]}], lr=0.1).defaults["eps"] == EPSILON
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from topfive.train.loss import cross_entropy
 from topfive.train.objective import Objective
 from topfive.train.placement import step_seconds
 from topfive.train.plan import build, preprocess_for
-from topfive.train.recipes import SMALL_SIDE, fine_tune, is_small, quick
+from topfive.train.recipes import fine_tune, is_small, quick
 
 SECONDS = 600.0  # where no time is stated
 USED = 0.85  # share of it that the steps are planned to take; the rest is for reading, evaluating and shipping
@@ -68,9 +68,20 @@ def affordable(recipe: Recipe, splits: Splits, seconds: float) -> int:
 
 
 def warmed_up(base: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with a warm-up and a freeze that leave room for the rest, where the epochs are few."""
+    """The settings with a warm-up and a freeze that leave room for the rest, where the epochs are few.
+
+    The falls of the base's own schedule come at the same shares of the run.
+    """
     if "epochs" not in settings:
         return dict(settings)
     most = float(settings["epochs"]) / 4
-    short = {"warmup_epochs": min(base.warmup_epochs, most), "freeze_epochs": min(base.freeze_epochs, most)}
-    return {**short, **settings}
+    fitted: dict[str, Any] = {
+        "warmup_epochs": min(base.warmup_epochs, most),
+        "freeze_epochs": min(base.freeze_epochs, most),
+    }
+    stretch = float(settings["epochs"]) / base.epochs
+    if base.sched in ("step", "exponential") and "sched" not in settings:
+        fitted["decay_epochs"] = base.decay_epochs * stretch
+    if base.sched == "multistep" and "sched" not in settings:
+        fitted["decay_milestones"] = tuple(fall * stretch for fall in base.decay_milestones)
+    return {**fitted, **settings}

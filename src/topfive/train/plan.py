@@ -21,6 +21,7 @@ from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe, differences, recipe_from
 from topfive.spec import ModelSpec
 from topfive.train.placement import Placement
+from topfive.train.policies import policy_from
 from topfive.train.recipes import SMALL_SIDE
 
 NEAR = 0.75  # images of at least this share of a network's own size are not scaled up
@@ -76,8 +77,10 @@ def takes(model: ModelSpec, side: int) -> bool:
 def rehearse(recipe: Recipe, splits: Splits, preprocess: Preprocess) -> None:
     """Raise UsageError where the network cannot learn from images of this size in batches of this size.
 
-    Asked on the meta device, before anything is read or written.
+    Asked on the meta device, before anything is read or written; so is whether there is such a policy.
     """
+    if recipe.aa is not None:
+        policy_from(recipe.aa)
     with torch.device("meta"):
         network = build(recipe, splits).train()
         batch = min(recipe.batch_size, len(splits.train))

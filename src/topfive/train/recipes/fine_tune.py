@@ -10,8 +10,9 @@ from topfive.spec import ModelSpec
 def fine_tune(spec: ModelSpec, splits: Splits) -> Recipe:
     """The fresh head alone at first, then all, lower layers ever slower: AdamW, gentle crops, averaged weights.
 
-    Training the head before the rest is what Howard and Ruder 2018 (arXiv:1801.06146, sec. 3.3) call gradual
-    unfreezing; the falling rates are Clark et al. 2020 (arXiv:2003.10555, appendix A).
+    No paper's table, but parts of several.  The head before the rest is the first step of gradual unfreezing (Howard
+    and Ruder 2018, arXiv:1801.06146, sec. 3.3); rates that fall by a factor a layer are from Clark et al. 2020
+    (arXiv:2003.10555, appendix: 0.8, recalled).
     """
     return Recipe(
         model=spec.name,

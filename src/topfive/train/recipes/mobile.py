@@ -17,7 +17,7 @@ GROWTH = "sizes grow from 128 pixels, the strength of RandAugment and mixup is t
 def efficientnet_v2(strength: str, mixup: float) -> Training:
     """The three sizes differ in what table 6 has for the last stage."""
     return Training(
-        source="Tan and Le 2021, arXiv:2104.00298, sec. 5.1 and table 6 (table 6 recalled)",
+        source="Tan and Le 2021, arXiv:2104.00298, sec. 5.1; table 6 recalled",
         batch=4096,
         rate=0.256,
         settings=TPU | {"aa": strength, "mixup": mixup, "start_size": 128},
@@ -81,7 +81,7 @@ MOBILE = {
         settings=TPU,
     ),
     "*efficientnet_b*": Training(
-        source="Tan and Le 2019, arXiv:1905.11946, sec. 5.2, and the authors' program; recalled",
+        source="Tan and Le 2019, arXiv:1905.11946, sec. 5; what its program adds is recalled",
         batch=4096,
         rate=0.256,
         settings=TPU | {"aa": "autoaugment"},

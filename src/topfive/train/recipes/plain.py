@@ -76,7 +76,8 @@ PLAIN = {
         departs=f"{FALLS_ON_PLATEAUS}; one size throughout, where the paper trains on 224 and 180 pixels in turn",
     ),
     "vgg*": Training(
-        source="Simonyan and Zisserman 2014, arXiv:1409.1556, sec. 3.1: 370,000 steps, three falls; recalled",
+        source="Simonyan and Zisserman 2014, arXiv:1409.1556, sec. 3.1, 370,000 steps, three falls: checked against a "
+        "summary",
         batch=256,
         rate=0.01,
         settings=ALEXNET | {"epochs": 74, "decay_epochs": 18.5, "resize": (256 / 224, 512 / 224)},
@@ -91,8 +92,8 @@ PLAIN = {
         | {"epochs": 68, "weight_decay": 2e-4, "sched": "polynomial", "resize": (256 / 227, 256 / 227)},
     ),
     "darknet19": Training(
-        source="Redmon and Farhadi 2016, arXiv:1612.08242, sec. 3; the batch and the sizes are the authors' file's, "
-        "recalled",
+        source="Redmon and Farhadi 2016, arXiv:1612.08242, sec. 3, checked against a summary; batch, sizes, turns and "
+        "colours are those of the authors' file, recalled",
         batch=128,
         rate=0.1,
         settings=MOMENTUM

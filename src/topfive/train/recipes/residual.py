@@ -17,7 +17,8 @@ GENTLE_START = "the first 400 steps rise to the rate, where the paper takes them
 HALVES = {"sched": "multistep", "decay_milestones": (150.0, 225.0)}  # at a half and three quarters of 300 epochs
 
 BAG_OF_TRICKS = Training(
-    source="He et al. 2018, arXiv:1812.01187, sec. 2.1 and 3.1, tables 3 and 6; recalled",
+    source="He et al. 2018, arXiv:1812.01187, sec. 2.1, checked against a summary; sec. 3.1 and tables 3 and 6, "
+    "recalled",
     batch=256,
     rate=0.1,
     settings=CROPPED

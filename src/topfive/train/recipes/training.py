@@ -18,7 +18,7 @@ from topfive.spec import ModelSpec
 LARGEST_BATCH = 256  # more neither fit into the memory of a usual processor nor make its steps more efficient
 STEPS = 10  # at least this many an epoch, however few the images
 SMALL_SIDE = 64  # pixels; images up to this are small ones, as MNIST's and CIFAR's are
-EPSILON = 1e-3  # of our RMSProp
+EPSILON = 1e-3  # of our RMSProp, as in the programs of MnasNet and EfficientNet; Inception's, and what follows it, is 1
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class Training:
     """A row: `batch` images make a step of the paper, and `rate` is its highest learning rate for them.
 
     Where many machines move the same weights independently, `batch` is that of one of them.  `epsilon` is that of the
-    paper's RMSProp.  `settings` are fields of `Recipe`.  `source` is where the figures stand, `took` the hardware and
-    the time that the paper names, `departs` where our loop does otherwise, and why ("" where it does not).
+    paper's RMSProp.  `settings` are fields of `Recipe`.  `source` is where the figures stand, and whether they are
+    written down from memory ("recalled"); `took` the hardware and the time that the paper names; `departs` where our
+    loop does otherwise, and why ("" where it does not).
     """
 
     source: str
