@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topfive.data.split import TEST, TRAIN, VAL, hold_out, stratified_split
+from topfive.data.split import TEST, TRAIN, VAL, hold_out, rarest, stratified_split
 
 NAMED_LABELS = st.dictionaries(st.text(min_size=1, max_size=20), st.integers(0, 3), min_size=1, max_size=60)
 FRACTIONS = st.floats(0, 0.45)
@@ -88,3 +88,41 @@ def test_hold_out_is_exact_and_in_proportion(listed: list[int], data: st.DataObj
     for label in np.unique(labels):
         share = (labels == label).sum() * count / len(listed)
         assert abs((held & (labels == label)).sum() - share) < 1
+
+
+ROWS = st.integers(1, 5).flatmap(
+    lambda classes: st.lists(st.lists(st.booleans(), min_size=classes, max_size=classes), min_size=1, max_size=60)
+)
+
+
+@settings(deadline=None)
+@given(ROWS)
+def test_the_rarest_label_is_one_of_the_image(rows: list[list[bool]]) -> None:
+    labels = np.array(rows, np.uint8)
+    counts = labels.sum(axis=0)
+    for row, found in zip(labels, rarest(labels), strict=True):
+        shown = np.flatnonzero(row)
+        assert found in shown if len(shown) else found == labels.shape[1]
+        assert all(counts[found] <= counts[label] for label in shown)
+
+
+@settings(deadline=None)
+@given(ROWS, FRACTIONS, st.integers(0, 99))
+def test_several_labels_split_as_their_rarest(rows: list[list[bool]], fraction: float, seed: int) -> None:
+    labels, names = np.array(rows, np.uint8), [str(index) for index in range(len(rows))]
+    parts = stratified_split(names, labels, fraction, fraction, seed)
+    assert parts.tolist() == stratified_split(names, rarest(labels), fraction, fraction, seed).tolist()
+
+
+def test_every_class_of_several_labels_reaches_every_part_near_its_fraction() -> None:
+    draw = np.random.default_rng(0)
+    frequent = np.array([0.5, 0.3, 0.1, 0.02])
+    labels = (draw.random((2000, 4)) < frequent).astype(np.uint8)
+    names = [str(index) for index in range(len(labels))]
+    parts = stratified_split(names, labels, 0.1, 0.2, 0)
+    assert parts.tolist() != stratified_split(names, labels, 0.1, 0.2, 1).tolist()
+    for part, fraction in ((VAL, 0.1), (TEST, 0.2)):
+        held = labels[parts == part].sum(axis=0)
+        expected = labels.sum(axis=0) * fraction
+        assert (abs(held - expected) <= 0.2 * expected + 2).all()
+        assert (labels[parts == part].sum(axis=1) == 0).any()

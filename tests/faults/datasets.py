@@ -231,7 +231,7 @@ FAULTS: dict[str, Fault] = {
     "missing": Fault(lambda root: root / "nowhere", 3, ("no such data set",)),
     "archive": Fault(lambda root: write(root / "photos.zip", b"PK"), 3, ("Unpack",)),
     "no table": Fault(lambda root: write(root / "photos.txt", b"x"), 3, ("neither",)),
-    "no column": Fault(table(header="path,labels"), 3, ("line 1", "'label'", "labels")),
+    "no column": Fault(table(header="path,lable"), 3, ("line 1", "'label'", "lable")),
     "semicolons": Fault(raw_table(b"path;label\ncat/000.png;cat\n"), 3, ("line 1", "commas")),
     "column twice": Fault(raw_table(b"path,label,path\n"), 3, ("line 1", "twice")),
     "empty table": Fault(raw_table(b""), 3, ("line 1", "empty")),

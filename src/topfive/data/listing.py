@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topfive.data.check import Checked, FilesBelow, Progress, Thoroughness, check_all
-from topfive.data.dataset import FileDataset, ImageDataset, Skipped
+from topfive.data.dataset import FileDataset, ImageDataset, Labels, Skipped
 from topfive.data.names import Names
 from topfive.errors import DataError, shown
 
@@ -30,7 +30,7 @@ class Store(Protocol):
         self,
         paths: Names,
         chosen: NDArray[np.intp],
-        labels: NDArray[np.int64],
+        labels: Labels,
         classes: tuple[str, ...],
         short_side: int | None,
     ) -> ImageDataset:
@@ -51,7 +51,7 @@ class Files:
         self,
         paths: Names,
         chosen: NDArray[np.intp],
-        labels: NDArray[np.int64],
+        labels: Labels,
         classes: tuple[str, ...],
         short_side: int | None,
     ) -> ImageDataset:
@@ -60,12 +60,15 @@ class Files:
 
 @dataclass
 class Listing:
-    """Image i is `paths[i]` of the store, of class `classes[labels[i]]`, in part `parts[i]` or UNASSIGNED."""
+    """Image i is `paths[i]` of the store, with the label `labels[i]` (see ImageDataset), in part `parts[i]`.
+
+    A part that the source does not give is UNASSIGNED.
+    """
 
     store: Store
     classes: tuple[str, ...]
     paths: Names
-    labels: NDArray[np.int64]
+    labels: Labels
     parts: NDArray[np.int8]
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

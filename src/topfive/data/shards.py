@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from topfive.data.braces import expand
 from topfive.data.check import MAXIMUM_BYTES, Checked, Progress, Thoroughness, check_all
-from topfive.data.dataset import ImageDataset, Skipped, decoded
+from topfive.data.dataset import ImageDataset, Labels, Skipped, decoded
 from topfive.data.listing import SPLIT_NAMES, UNASSIGNED, Listing, judge_classes, judge_parts, some
 from topfive.data.memory import Memory, stamp_of
 from topfive.data.names import Names
@@ -132,7 +132,7 @@ class Shards:
         self,
         paths: Names,
         chosen: NDArray[np.intp],
-        labels: NDArray[np.int64],
+        labels: Labels,
         classes: tuple[str, ...],
         short_side: int | None,
     ) -> ImageDataset:
@@ -146,7 +146,7 @@ class ShardDataset:
     shards: Shards
     paths: Names
     chosen: NDArray[np.intp]
-    labels: NDArray[np.int64]
+    labels: Labels
     classes: tuple[str, ...]
     short_side: int | None = None
 

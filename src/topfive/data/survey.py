@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from topfive.data.check import MAXIMUM_BYTES, Contents, FilesBelow, Progress
-from topfive.data.dataset import ImageDataset, Skipped, Splits, picture
+from topfive.data.dataset import ImageDataset, Labels, Skipped, Splits, picture
 from topfive.data.folder import list_folder
 from topfive.data.glance import Glance, glance_all
 from topfive.data.likeness import Alike, look_alikes
@@ -21,6 +21,7 @@ from topfive.data.named import NAMED, require
 from topfive.data.shards import Shards, list_shards, shard_files
 from topfive.data.source import open_data
 from topfive.data.table import list_table
+from topfive.errors import DataError
 
 SMALLEST_COMPARED = 32  # pixels of the shorter side; in smaller pictures different things look the same
 BLANK = 10  # levels between the lightest and the darkest part, below which a picture shows nothing
@@ -39,7 +40,7 @@ class Survey:
 
     classes: tuple[str, ...]
     paths: Sequence[str]
-    labels: NDArray[np.int64]
+    labels: Labels
     parts: NDArray[np.int8]
     contents: Contents
     skipped: tuple[Skipped, ...]
@@ -75,6 +76,9 @@ def survey(
     if listing is None:
         found = _of_arrays(open_data(source, data_root=data_root))
     else:
+        if listing.labels.ndim != 1:
+            why = "its images have several labels; what is looked at here has one an image"
+            raise DataError("data set", source, why, "Train on it: damaged and equal files are told of then too")
         skipped, notes = tuple(listing.skipped), tuple(listing.notes)
         contents = _contents(listing)
         found = Survey(listing.classes, listing.paths, listing.labels, listing.parts, contents, skipped, notes, listing)

@@ -1,5 +1,8 @@
 """CSV files that list images: `path,label[,split]`, read with line numbers in every complaint, and written.
 
+Where an image may show several classes or none, the column is `labels` and a cell `cat;dog`, empty for none; in a name,
+`;` is written `\\;` and `\\` doubled, and blanks around it are not part of it.
+
 What is written reads back the same, whatever the names: paths that are not plain text (undecodable bytes, control
 characters) become `file:` with percent-encoded bytes, as in a URL; paths that a spreadsheet would take for a formula
 get a leading `./`; labels that it would take for one, or that would read as missing, get a leading apostrophe.
@@ -10,13 +13,13 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import numpy as np
 
-from topfive.data.dataset import Splits
+from topfive.data.dataset import Labels, Splits, classes_shown
 from topfive.data.listing import SPLIT_NAMES, UNASSIGNED, Files, Listing, judge_classes, judge_parts
 from topfive.data.names import Names
 from topfive.data.split import NAMES, TRAIN
@@ -36,8 +39,8 @@ def list_table(file: str, base: str | None = None, follow_links: bool = False) -
     table = _Table(file, root, follow_links)
     table.read()
     by_part: dict[int, set[str]] = {}
-    for label, part in table.rows.values():
-        by_part.setdefault(part, set()).add(label)
+    for names, part in table.rows.values():
+        by_part.setdefault(part, set()).update(names)
     train = by_part.get(TRAIN, set()) | by_part.get(UNASSIGNED, set())
     if table.rows and not train:
         raise DataError("CSV file", file, "no row has the split train", "Add some, or leave the column out")
@@ -46,7 +49,14 @@ def list_table(file: str, base: str | None = None, follow_links: bool = False) -
     classes = tuple(sorted(train))
     notes = judge_classes(file, classes)
     index = {label: number for number, label in enumerate(classes)}
-    labels = np.array([index[label] for label, _ in table.rows.values()], np.int64)
+    if table.several:
+        labels: Labels = np.zeros((len(table.rows), len(classes)), np.uint8)
+        for row, (names, _) in zip(labels, table.rows.values(), strict=True):
+            row[[index[name] for name in names]] = 1
+        if (labels.sum(axis=1) == 1).all():
+            notes.append("every image has one label: if one class excludes the others, call the column label")
+    else:
+        labels = np.array([index[name] for (name,), _ in table.rows.values()], np.int64)
     parts = np.array([part for _, part in table.rows.values()], np.int8)
     return Listing(Files(root), classes, Names(table.rows), labels, parts, notes=notes)
 
@@ -56,7 +66,8 @@ class _Table:
 
     def __init__(self, file: str, root: str, follow_links: bool):
         self.file, self.root, self.follow_links = file, root, follow_links
-        self.rows: dict[str, tuple[str, int]] = {}
+        self.rows: dict[str, tuple[tuple[str, ...], int]] = {}
+        self.several = False
         self._lines: dict[str, int] = {}
         self._real = os.path.realpath(root)
         self._inside: dict[str, bool] = {}
@@ -81,12 +92,13 @@ class _Table:
                         pass
                     elif not columns:
                         columns = [cell.strip().lower() for cell in cells]
+                        self.several = "labels" in columns
                         yield from ((line, problem) for problem in _judge_header(columns, cells))
                     else:
                         problem = self._take(dict(zip(columns, cells, strict=False)), len(cells) - len(columns), line)
                         if problem:
                             yield line, problem
-                    if columns and not {"path", "label"} <= set(columns):
+                    if columns and not {"path", self._column} <= set(columns):
                         return
                     line = reader.line_num + 1
                 if not columns:
@@ -98,21 +110,29 @@ class _Table:
         except OSError as error:
             raise DataError("cannot read", self.file, error.strerror or str(error)) from None
 
+    @property
+    def _column(self) -> str:
+        return "labels" if self.several else "label"
+
     def _take(self, row: dict[str, str], surplus: int, line: int) -> str:
         """Keep one row, or say what is wrong with it."""
         if surplus:
             return (
                 f"{abs(surplus)} fields {'too many' if surplus > 0 else 'missing'} (quote a field that holds a comma)"
             )
-        if len(row["path"]) > LONGEST_PATH or len(row["label"]) > LONGEST_LABEL:
-            return f"a field of {max(len(row['path']), len(row['label']))} characters"
+        cell = row[self._column]
+        written = split_labels(cell) if self.several else [cell]
+        if len(row["path"]) > LONGEST_PATH or max(map(len, written), default=0) > LONGEST_LABEL:
+            return f"a field of {max(len(row['path']), len(cell))} characters"
         path = read_path(row["path"])
         problem = self._judge_path(path)
         if problem:
             return problem
-        if row["label"].strip().lower() in ("", "nan"):
-            return "no label"
-        label = read_label(row["label"])
+        if any(name.strip().lower() in ("", "nan") for name in written):
+            return "no label" + (f" in a place of {shown(cell)!r} (an empty cell means none)" if self.several else "")
+        names = tuple(sorted(read_label(name) for name in written))
+        if len(set(names)) < len(names):
+            return f"{shown(cell)!r} names a class twice"
         part = UNASSIGNED
         if "split" in row:
             split = row["split"].strip().lower()
@@ -120,10 +140,10 @@ class _Table:
                 hint = nearest(split, SPLIT_NAMES)
                 return f"split {shown(row['split'][:50])!r} is not train, val or test {hint}".rstrip()
             part = SPLIT_NAMES[split]
-        before = self.rows.setdefault(path, (label, part))
+        before = self.rows.setdefault(path, (names, part))
         first = self._lines.setdefault(path, line)
         if first != line:
-            return f"{shown(path)} repeats line {first}" + ("" if before == (label, part) else " and contradicts it")
+            return f"{shown(path)} repeats line {first}" + ("" if before == (names, part) else " and contradicts it")
         return ""
 
     def _judge_path(self, path: str) -> str:
@@ -152,14 +172,16 @@ class _Table:
 
 def _judge_header(columns: list[str], cells: list[str]) -> Iterator[str]:
     for wanted in ("path", "label"):
-        if wanted not in columns:
+        if wanted not in columns and not (wanted == "label" and "labels" in columns):
             hint = nearest(wanted, columns)
             if len(cells) == 1 and re.search("[;\t]", cells[0]):
                 hint = "the fields must be separated by commas"
             yield f"no column {wanted!r} among {shown(','.join(cells))!r} {hint}".rstrip()
-    for name in ("path", "label", "split"):
+    for name in ("path", "label", "labels", "split"):
         if columns.count(name) > 1:
             yield f"column {name!r} stands twice"
+    if {"label", "labels"} <= set(columns):
+        yield "columns 'label' and 'labels': one class an image, or several?"
 
 
 def read_path(cell: str) -> str:
@@ -189,8 +211,26 @@ def label_cell(label: str) -> str:
     return f"'{label}" if _TOUCHY_LABEL.fullmatch(label) else label
 
 
+def split_labels(cell: str) -> list[str]:
+    """What stands for each name in a cell of several labels, as `read_label` takes it."""
+    if not cell.strip():
+        return []
+    names = [""]
+    for token in re.findall(r"\\[\\;]|.", cell, re.DOTALL):
+        if token == ";":
+            names.append("")
+        else:
+            names[-1] += token[-1]
+    return [name.strip() for name in names]
+
+
+def labels_cell(labels: Sequence[str]) -> str:
+    """The cell that reads back as these labels and is no formula."""
+    return ";".join(re.sub(r"([\\;])", r"\\\1", label_cell(label)) for label in labels)
+
+
 def write_split(path: str | os.PathLike[str], splits: Splits) -> None:
-    """Write which image is in which part as `path,label,split`, whole or not at all.
+    """Write which image is in which part as `path,label,split`, or `path,labels,split`, whole or not at all.
 
     Paths are relative to the data set's root: `open_data(path, data_root=root)` opens the same split again.
     """
@@ -199,10 +239,12 @@ def write_split(path: str | os.PathLike[str], splits: Splits) -> None:
     try:
         with open(part, "w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
-            writer.writerow(("path", "label", "split"))
+            writer.writerow(("path", "labels" if splits.several else "label", "split"))
             for name, dataset in splits.parts():
-                for index, label in enumerate(dataset.labels):
-                    writer.writerow((path_cell(dataset.name(index)), label_cell(dataset.classes[label]), name))
+                for index in range(len(dataset)):
+                    labels = [dataset.classes[label] for label in classes_shown(dataset.labels, index)]
+                    cell = labels_cell(labels) if splits.several else label_cell(*labels)
+                    writer.writerow((path_cell(dataset.name(index)), cell, name))
         os.replace(part, target)
     except OSError as error:
         part.unlink(missing_ok=True)
