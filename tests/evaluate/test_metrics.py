@@ -41,6 +41,7 @@ def test_classes_are_those_of_scikit_learn(found):
 def test_a_class_never_seen_nor_claimed_scores_zero():
     found = measure(np.array([[0.9, 0.1, 0.0]]), np.array([0]), ("a", "b", "c"))
     assert [score.f1 for score in found.per_class] == [1.0, 0.0, 0.0]
+    assert found.macro_f1 == pytest.approx(np.mean([score.f1 for score in found.per_class if score.support]))
 
 
 def test_top5_of_three_classes_is_one():

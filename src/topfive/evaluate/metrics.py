@@ -60,6 +60,12 @@ class Evaluation:
     names: tuple[str, ...] = field(default=(), repr=False)
     skipped: tuple[Skipped, ...] = ()
 
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the classes that have an image, each counting alike."""
+        scores = [score.f1 for score in self.per_class if score.support]
+        return sum(scores) / len(scores)
+
 
 def measure(probabilities: Floats, labels: Integers, classes: tuple[str, ...]) -> Evaluation:
     """All metrics at once; DataError where there is no image or a probability is not a number."""
