@@ -10,7 +10,7 @@ from topfive.models import spec
 from topfive.train import choice
 from topfive.train.choice import chosen, network_for, warmed_up
 from topfive.train.fit import Silent
-from topfive.train.recipes import fine_tune, paper, quick
+from topfive.train.recipes import paper, quick
 
 DIGITS = open_data("digits")
 
@@ -47,12 +47,32 @@ def test_the_quicker_network_where_it_does_not(speed):
     assert chosen(DIGITS, {"time": 10.0}, Heard()).model == choice.SMALL[-1]
 
 
-@pytest.mark.parametrize(("seconds", "epochs"), [(20.0, 5), (40.0, 10), (1e9, choice.MOST)])
-def test_epochs_fill_the_time(speed, seconds, epochs):
-    steps = len(DIGITS.train) // 128
-    speed.update(ResNet=choice.USED * 4.0 / steps, LeNet5=1e9)
-    found = chosen(DIGITS, {"time": seconds, "batch_size": 128}, Heard())
-    assert found.epochs == epochs or found.model == choice.SMALL[-1]
+@pytest.mark.parametrize("seconds", [20.0, 40.0, 1e9])
+def test_epochs_fill_the_time(speed, seconds):
+    batches = (len(DIGITS.train) + len(DIGITS.val) / 3) / 128
+    speed.update(ResNet=2.0 / batches, LeNet5=1e9)  # about two seconds an epoch
+    found = chosen(DIGITS, {"time": seconds, "batch_size": 128, "start_size": None}, Heard())
+    assert found.epochs == pytest.approx(min(choice.MOST, seconds * choice.USED / 2), abs=1)
+
+
+def test_growing_images_cost_less(speed):
+    speed.update(ResNet=0.1, LeNet5=1e9)
+    wide = chosen(DIGITS, {"time": 40.0, "start_size": None, "img_size": 32}, Heard()).epochs
+    assert chosen(DIGITS, {"time": 40.0, "start_size": 8, "img_size": 32}, Heard()).epochs > 1.5 * wide
+
+
+def photographs(count=8):
+    images = np.zeros((count, 3, 160, 160), np.uint8)
+    part = ArrayDataset(images, np.arange(count) % 2, ("a", "b"), "x")
+    return dataclasses.replace(DIGITS, train=part, val=part)
+
+
+@pytest.mark.parametrize(("step", "side"), [(0.001, 224), (1e9, 128)])
+def test_photographs_are_looked_at_as_closely_as_the_time_allows(monkeypatch, step, side):
+    monkeypatch.setattr(choice, "step_seconds", lambda *_: step)
+    recipe = chosen(photographs(), {}, Heard())
+    assert (recipe.model, recipe.weights, recipe.img_size) == (choice.PHOTOGRAPHS, "imagenet", side)
+    assert recipe.time == choice.SECONDS
 
 
 def test_what_the_user_says_stays(speed):
@@ -61,11 +81,9 @@ def test_what_the_user_says_stays(speed):
     assert (recipe.epochs, recipe.lr) == (7, 0.03)
 
 
-def test_photographs_are_learnt_from_the_built_in_weights():
-    images = np.zeros((8, 3, 160, 160), np.uint8)
-    part = ArrayDataset(images, np.arange(8) % 2, ("a", "b"), "x")
-    assert network_for(dataclasses.replace(DIGITS, train=part)) == choice.PHOTOGRAPHS
-    assert fine_tune(spec(choice.PHOTOGRAPHS), DIGITS).weights == "imagenet"
+def test_a_named_recipe_has_a_network_that_suits():
+    assert network_for(DIGITS) == choice.SMALL[0]
+    assert network_for(photographs()) == choice.PHOTOGRAPHS
 
 
 def test_few_epochs_leave_room_for_more_than_warming_up():

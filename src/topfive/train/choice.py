@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,10 +11,11 @@ import torch
 from topfive.data import Splits
 from topfive.models import spec
 from topfive.recipe import Recipe, recipe_from
+from topfive.train.batches import STAGES, side_at
 from topfive.train.loop import Watch
 from topfive.train.loss import cross_entropy
 from topfive.train.objective import Objective
-from topfive.train.placement import step_seconds
+from topfive.train.placement import available_cores, step_seconds
 from topfive.train.plan import build, preprocess_for
 from topfive.train.recipes import fine_tune, is_small, quick
 
@@ -22,7 +23,8 @@ SECONDS = 600.0  # where no time is stated
 USED = 0.85  # share of it that the steps are planned to take; the rest is for reading, evaluating and shipping
 SMALL = ("resnet20_cifar", "lenet5")  # for images of up to SMALL_SIDE pixels, from strong to quick
 PHOTOGRAPHS = "tf_efficientnet_lite0"  # for larger ones, from the built-in weights
-ENOUGH = 6  # epochs, from which on the stronger network is the better choice
+SIDES = (224, 192, 160, 128)  # pixels that photographs are looked at with, from strong to quick
+ENOUGH = 6  # epochs, from which on the stronger choice is the better one
 MOST = 120  # epochs, after which more time no longer helps
 
 
@@ -37,34 +39,45 @@ def chosen(splits: Splits, settings: Mapping[str, Any], watch: Watch) -> Recipe:
     Says in three lines what was chosen and why.
     """
     seconds = float(settings.get("time") or SECONDS)
-    small = is_small(splits)
-    candidates = SMALL if small else (PHOTOGRAPHS,)
-    for name in candidates:
-        row = spec(name)
-        recipe = recipe_from({**dataclasses.asdict((quick if small else fine_tune)(row, splits)), **settings})
+    for recipe in _candidates(splits, settings):
         epochs = affordable(recipe, splits, USED * seconds)
-        if epochs >= ENOUGH or name == candidates[-1]:
+        if epochs >= ENOUGH:
             break
     epochs = min(MOST, max(1, epochs))
-    start = "from scratch" if recipe.weights is None else f"from {recipe.weights} weights"
-    images = f"{len(splits.train):,} images of {len(splits.classes)} classes"
-    watch.note(f"{splits.name}: {images}, {'small' if small else 'photographs'}; {seconds:.0f} s to train")
-    watch.note(f"chosen: {name}, {start}")
+    images = f"{len(splits.train):,} images of {len(splits.classes)} classes to learn from"
+    start = "small ones, from scratch" if recipe.weights is None else f"photographs, from {recipe.weights} weights"
+    watch.note(f"{splits.name}: {images}, {start}")
+    watch.note(f"{recipe.model}, the strongest choice here that sees them {ENOUGH} times within {seconds:.0f} s")
     watch.note(
-        f"for {epochs} epochs, which is what the time allows here; --model, --recipe and --time choose otherwise"
+        f"{epochs} epochs fill the time on {available_cores()} cores; --time, --model and --recipe say otherwise"
     )
     fitted = {"epochs": epochs, "time": seconds, **settings}
     return recipe_from({**dataclasses.asdict(recipe), **warmed_up(recipe, fitted)})
 
 
+def _candidates(splits: Splits, settings: Mapping[str, Any]) -> Iterator[Recipe]:
+    """Whole recipes, from strong to quick."""
+    if is_small(splits):
+        found = [quick(spec(name), splits) for name in SMALL]
+    else:
+        found = [dataclasses.replace(fine_tune(spec(PHOTOGRAPHS), splits), img_size=side) for side in SIDES]
+    return (recipe_from({**dataclasses.asdict(each), **settings}) for each in found)
+
+
 def affordable(recipe: Recipe, splits: Splits, seconds: float) -> int:
-    """Epochs that fit into `seconds` on this machine, by the speed of a few steps on noise."""
+    """Epochs that fit into `seconds` on this machine, by the speed of a few steps on noise.
+
+    A smaller image is taken to cost as its pixels do, and an image that is only answered a third of one learnt from.
+    """
     preprocess = preprocess_for(recipe, splits)
     batch = min(recipe.batch_size, len(splits.train))
     images = torch.randn(batch, preprocess.channels, preprocess.side, preprocess.side)
     objective = Objective(build(recipe, splits), cross_entropy, recipe)
     step = step_seconds(objective, images, torch.zeros(batch, dtype=torch.int64))
-    return int(seconds / (step * max(1, len(splits.train) // batch)))
+    stages = dataclasses.replace(recipe, epochs=STAGES, warmup_epochs=0, freeze_epochs=0)
+    sides = [side_at(stages, preprocess.side, stage) for stage in range(STAGES)]
+    learnt = max(1, len(splits.train) // batch) * sum((side / preprocess.side) ** 2 for side in sides) / STAGES
+    return int(seconds / (step * (learnt + len(splits.val) / batch / 3)))
 
 
 def warmed_up(base: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
