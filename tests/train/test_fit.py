@@ -418,7 +418,7 @@ def test_other_images_are_refused_or_accepted_and_put_on_record(stopped, ended):
 
 def test_other_versions_are_noted_or_refused(stopped, monkeypatch, whole):
     now = plan.environment()
-    monkeypatch.setattr(plan, "environment", lambda processes: {**now, "torch": "99.0"})
+    monkeypatch.setattr(plan, "environment", lambda *_: {**now, "torch": "99.0"})
     with pytest.raises(RefusedError, match=r"torch .* -> 99\.0") as caught:
         go(stopped, exact=True)
     assert caught.value.exit_code == 4

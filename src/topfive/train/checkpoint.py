@@ -103,7 +103,7 @@ def _parse(path: Path, content: bytes) -> Checkpoint:
                 "Use the version that wrote it",
             )
         return Checkpoint(step=state.pop("step"), tensors=parse_tensors(content), state=state)
-    except (KeyError, ValueError, SafetensorError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise RefusedError("checkpoint", path, f"not a checkpoint of topfive ({error})") from None
 
 

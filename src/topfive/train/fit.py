@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import torch
 from torch import Tensor
 
 from topfive.data import ImageDataset, Splits, write_split
-from topfive.errors import DataError, RefusedError
+from topfive.errors import DataError, RefusedError, ResourceError
 from topfive.export.source import trained
 from topfive.models import spec
 from topfive.nn.classifier import Classifier
@@ -39,6 +41,7 @@ from topfive.train.state import State
 from topfive.weights import load_weights, resolve
 
 SPLIT = "split.csv"
+FULL = ("allocate memory", "not enough memory", "bad_alloc", "new thread")  # words of torch where memory is full
 
 
 class Silent:
@@ -80,14 +83,32 @@ def fit(
 
     Raises StoppedError after a signal, DivergedError, and what the floors below raise.
     """
-    around = surroundings or Surroundings()
+    with memory(recipe, run):
+        return _fit(recipe, splits, run, device, surroundings or Surroundings())
+
+
+@contextlib.contextmanager
+def memory(recipe: Recipe, run: Run) -> Iterator[None]:
+    """While this lasts, running out of memory is said in one line."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        full = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(word in str(error) for word in FULL)
+        if not full:
+            raise
+        why = f"a batch of {recipe.batch_size} does not fit"
+        todo = "Free some and continue with --resume, or begin anew with a smaller --batch-size or --grad-accum-steps 2"
+        raise ResourceError("out of memory", run.folder, why, todo) from None
+
+
+def _fit(recipe: Recipe, splits: Splits, run: Run, device: str, around: Surroundings) -> Report:
     team = around.team
     workers = around.workers or team.threads or available_cores()
     if len(splits.train) < 2:
         todo = "Give it at least two a class"
         raise DataError("training set", splits.name, f"it has {len(splits.train)} images", todo)
     team.check_batch(batch_of(len(splits.train), recipe))
-    config, checkpoint = _begun(recipe, splits, run, around)
+    config, checkpoint = _begun(recipe, splits, run, device, around)
     team.wait()  # all must find what was there before the first of them writes
 
     torch.manual_seed(seed_of(recipe.seed, "weights"))
@@ -106,7 +127,7 @@ def fit(
         placement = Placement(**config["placement"])
     else:
         placement = team.told(lambda: _placement(objective, batches, recipe, device, around))
-        run.write_config(configuration(recipe, splits, preprocess, placement, around.source, team.size))
+        run.write_config(configuration(recipe, splits, preprocess, placement, around.source, team.size, device))
         if team.leads:
             write_split(run.folder / SPLIT, splits)
 
@@ -139,7 +160,7 @@ def fit(
 
 
 def _begun(
-    recipe: Recipe, splits: Splits, run: Run, around: Surroundings
+    recipe: Recipe, splits: Splits, run: Run, device: str, around: Surroundings
 ) -> tuple[dict[str, Any] | None, Checkpoint | None]:
     """What a run that goes on decided at its start and where it stands; (None, None) for a new one."""
     config, checkpoint = run.config, run.newest()
@@ -157,6 +178,7 @@ def _begun(
         accept_data_change=around.accept_data_change,
         exact=around.exact,
         processes=around.team.size,
+        device=device,
     )
     for name in ("threads", "channels_last", "compiled"):
         asked, kept = getattr(around, name), config["placement"].get(name)

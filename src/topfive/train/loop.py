@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from topfive.errors import DivergedError, ResourceError, shown
+from topfive.errors import DivergedError, shown
 from topfive.evaluate.metrics import negative_log_likelihood, rank
 from topfive.predictor import softmax
 from topfive.recipe import Recipe
@@ -113,7 +111,7 @@ def backward(images: Tensor, targets: Tensor, state: State, work: Work) -> float
     total = 0.0
     for some, wanted in zip(images.chunk(parts), targets.chunk(parts), strict=True):
         share = len(some) / len(images)
-        with precision(work):
+        with work.placement.autocast(work.device):
             some = some.to(work.device).to(memory_format=work.placement.memory_format)
             loss = work.objective(some, wanted.to(work.device)) * share
             torch.autograd.backward(state.scaler.scale(loss))
@@ -134,7 +132,8 @@ def finish_epoch(epoch: int, rate: float, state: State, work: Work) -> None:
         entry |= {"val_top1": top1, "val_nll": negative_log_likelihood(softmax(logits), labels)}
         state.consider(epoch, top1)
     entry["seconds"] = round(state.seconds, 3)
-    work.run.log(entry)
+    if note := work.run.log(entry):
+        work.watch.note(note)
     work.watch.epoch(entry)
 
 
@@ -144,29 +143,11 @@ def answers(model: nn.Module, images: EvaluationBatches, work: Work) -> tuple[ND
     model.eval()
     logits, labels = [], []
     for batch, truth in images:
-        with precision(work):
+        with work.placement.autocast(work.device):
             batch = batch.to(work.device).to(memory_format=work.placement.memory_format)
             logits.append(model(batch).float().cpu().numpy())
         labels.append(truth.numpy())
     return np.concatenate(logits), np.concatenate(labels)
-
-
-@contextlib.contextmanager
-def precision(work: Work) -> Iterator[None]:
-    """The arithmetic that the placement chose; running out of memory is said in one line."""
-    try:
-        with work.placement.autocast(work.device):
-            yield
-    except (torch.OutOfMemoryError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
-            why = f"a batch of {work.recipe.batch_size} does not fit"
-            raise ResourceError(
-                "out of memory",
-                work.run.folder,
-                why,
-                "Resume with a smaller --batch-size, or begin anew with --grad-accum-steps 2",
-            ) from None
-        raise
 
 
 def diverged(what: str, step: int, work: Work) -> DivergedError:

@@ -119,14 +119,16 @@ def build(recipe: Recipe, splits: Splits) -> Classifier:
     return model
 
 
-def environment(processes: int = 1) -> dict[str, str]:
+def environment(processes: int = 1, device: str = "cpu") -> dict[str, str]:
     """What must be equal, with threads and memory format, for a resumed run to be bit-identical."""
+    kind = torch.device(device).type
     return {
         "topfive": __version__,
         "torch": str(torch.__version__),
         "python": platform.python_version(),
         "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "processes": str(processes),
+        "device": torch.cuda.get_device_name(device) if kind == "cuda" else kind,
     }
 
 
@@ -137,6 +139,7 @@ def configuration(
     placement: Placement,
     source: dict[str, Any],
     processes: int = 1,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """All that `config.yaml` holds; `source` is how the data were asked for."""
     return {
@@ -145,7 +148,7 @@ def configuration(
         "data": {**source, **_images(splits)},
         "preprocess": _plain(dataclasses.asdict(preprocess)),
         "placement": dataclasses.asdict(placement),
-        "environment": environment(processes),
+        "environment": environment(processes, device),
     }
 
 
@@ -172,6 +175,7 @@ def check_same(
     accept_data_change: bool = False,
     exact: bool = False,
     processes: int = 1,
+    device: str = "cpu",
 ) -> list[str]:
     """Raise where a continued run would not be the one that was begun.
 
@@ -198,8 +202,8 @@ def check_same(
             todo = "Put them back, or continue all the same with --accept-data-change"
             raise RefusedError("cannot resume", splits.name, "the images are not those the run began with", todo)
         loose.append("the images changed")
-    was, now = {"processes": "1", **config["environment"]}, environment(processes)
-    loose += [f"{key} {was.get(key)} -> {value}" for key, value in now.items() if was.get(key) != value]
+    was, now = config["environment"], environment(processes, device)
+    loose += [f"{key} {was[key]} -> {value}" for key, value in now.items() if was.get(key, value) != value]
     if loose and exact:
         raise RefusedError("cannot resume exactly", splits.name, ", ".join(loose), "Leave out --exact")
     return [f"not bit-identical to an uninterrupted run: {', '.join(loose)}"] if loose else []

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from topfive import artifact
 from topfive.errors import RefusedError, ResourceError, StoppedError, UsageError
 from topfive.preprocess import Preprocess
+from topfive.recipe import recipe_from
 from topfive.train.checkpoint import Checkpoint, load_newest, remove_leftovers, save
 from topfive.train.placement import Precision
 
@@ -32,7 +33,7 @@ class _Data:
     classes: list[str]
 
 
-@dataclass
+@dataclass(config=ConfigDict(extra="forbid"))
 class _Placement:
     threads: Annotated[int, Field(ge=1)]
     channels_last: bool
@@ -108,9 +109,9 @@ class Run:
             raise RefusedError("run", path, f"cannot be read ({' '.join(str(error).split())})") from None
         try:
             _CONFIG.validate_python(config)
-        except ValidationError as error:
-            first = error.errors()[0]
-            why = f"not the configuration of a run ({'.'.join(map(str, first['loc'])) or 'whole'}: {first['msg']})"
+            recipe_from(config["recipe"])
+        except (ValidationError, UsageError) as error:
+            why = f"not the configuration of a run ({_first(error)})"
             raise RefusedError("run", path, why, "Start anew with another --out") from None
         found: dict[str, Any] = config
         return found
@@ -137,10 +138,13 @@ class Run:
         self.notes += passed_over
         return checkpoint
 
-    def log(self, entry: dict[str, Any]) -> None:
-        """Append one line to the metrics.  A log may not kill a run: what cannot be written is noted once."""
+    def log(self, entry: dict[str, Any]) -> str:
+        """Append one line to the metrics.
+
+        A log may not kill a run: the first time that it cannot be written, gives the line that says so, else "".
+        """
         if not self.writes:
-            return
+            return ""
         try:
             with open(self.folder / METRICS, "a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
@@ -148,21 +152,36 @@ class Run:
             note = f"metrics are no longer logged: {error.strerror}"
             if note not in self.notes:
                 self.notes.append(note)
+                return note
+        return ""
 
     def rewind_log(self, step: int) -> None:
         """Drop the lines of steps after `step`, and a torn last line: they will be written again."""
         kept = [entry for entry in self.logged() if entry["step"] <= step]
-        if (self.folder / METRICS).exists():
+        if (self.folder / METRICS).is_file():
             self.write(METRICS, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
 
     def logged(self) -> list[dict[str, Any]]:
         """The metrics so far."""
-        entries: list[dict[str, Any]] = []
-        with contextlib.suppress(FileNotFoundError):
-            for line in (self.folder / METRICS).read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(ValueError):  # a torn line
-                    entries.append(json.loads(line))
-        return entries
+        path = self.folder / METRICS
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+        return [entry for entry in map(_entry, lines) if entry is not None]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """One line of the metrics; None for a torn one."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and isinstance(entry.get("step"), int) else None
+
+
+def _first(error: ValidationError | UsageError) -> str:
+    if isinstance(error, UsageError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'whole'}: {first['msg']}"
 
 
 def new_folder(wanted: Path | None, name: str) -> Path:
