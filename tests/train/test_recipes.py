@@ -95,7 +95,7 @@ def test_branches_are_left_out_where_the_paper_does_not_say_how_many(name, drop_
 MOMENTUM = {"opt": "momentum", "bias_decay": True, "hflip": 0.5}
 WHOLE = {
     "lenet5_original": {
-        **{"epochs": 20, "batch_size": 16, "opt": "adamw", "lr": 1e-3, "weight_decay": 0.0, "hflip": 0.5},
+        **{"epochs": 20, "batch_size": 16, "opt": "adamw", "lr": 3e-3, "weight_decay": 0.0, "hflip": 0.5},
         **{"sched": "multistep", "decay_milestones": (2, 5, 8, 12), "decay_rate": 0.376, "loss": "rbf_mse"},
     },
     "alexnet_paper": {

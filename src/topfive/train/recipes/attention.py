@@ -33,7 +33,7 @@ ATTENTION = {
         departs="nobody teaches unless asked to",
     ),
     "convnext*": Training(
-        source="Liu et al. 2022, arXiv:2201.03545, table 5; recalled",
+        source="Liu et al. 2022, arXiv:2201.03545, table 5; recalled, but for batch and rate",
         batch=4096,
         rate=4e-3,
         settings=MIXED | {"warmup_epochs": 20.0, "model_ema": 0.9999},

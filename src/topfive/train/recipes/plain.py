@@ -13,7 +13,7 @@ PLAIN = {
     "lenet5*": Training(
         source="LeCun et al. 1998, sec. III-B and III-C: 20 passes, rates from 5e-4 down to 1e-5; recalled",
         batch=16,
-        rate=1e-3,
+        rate=3e-3,
         settings={
             "epochs": 20,
             "opt": "adamw",
