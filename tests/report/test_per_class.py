@@ -25,7 +25,7 @@ def test_the_rows_are_the_evaluations() -> None:
 
 def test_the_worst_comes_first() -> None:
     result = evaluation(n=1500)
-    order = [row.name for row in per_class.worst_first(contents(result))]
+    order = [row.name for row in per_class.worst_first(result)]
     assert order == [score.name for score in sorted(result.per_class, key=lambda score: score.f1)]
     assert order != list(FASHION)
 
@@ -33,7 +33,7 @@ def test_the_worst_comes_first() -> None:
 def test_a_fraction_of_nothing_is_a_dash() -> None:
     probabilities = np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0]])
     result = measure(probabilities, np.array([0, 1]), ("seen", "never answered", "absent"))
-    rows = {row.name: row for row in per_class.worst_first(contents(result, mistakes=()))}
+    rows = {row.name: row for row in per_class.worst_first(result)}
     assert list(rows) == ["never answered", "seen", "absent"]
     assert (rows["never answered"].precision, rows["never answered"].recall) == ("\N{EN DASH}", "0.00%")
     assert (rows["absent"].precision, rows["absent"].recall, rows["absent"].f1) == ("\N{EN DASH}",) * 3

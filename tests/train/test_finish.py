@@ -89,7 +89,7 @@ def test_the_file_knows_where_it_comes_from(finished):
     assert told.card.recipe == RECIPE.digest()
     assert told.card.metrics == {"val_top1": 1.0}
     assert len(told.golden) >= 1
-    assert told.temperature == report.temperature
+    assert told.temperature == report.decision.temperature
 
 
 def test_the_temperature_is_fitted_on_the_validation_images(finished):
@@ -101,8 +101,8 @@ def test_the_temperature_is_fitted_on_the_validation_images(finished):
     pixels = np.stack([preprocess.pixels(image[0]) for image, _ in val])
     with torch.no_grad():
         logits = model(torch.from_numpy(preprocess.normalise(pixels))).numpy()
-    assert report.temperature == pytest.approx(fit_temperature(logits, val.labels), rel=1e-3)
-    assert report.temperature != 1.0
+    assert report.decision.temperature == pytest.approx(fit_temperature(logits, val.labels), rel=1e-3)
+    assert report.decision.temperature != 1.0
 
 
 def test_the_table_holds_every_image_once(finished):
@@ -129,7 +129,7 @@ def test_measured_on_what_was_not_learnt_from_where_there_is_any(counts, split):
 
 def test_without_validation_nothing_is_chosen_or_calibrated(tmp_path):
     report = go(tmp_path / "run", few(train=64, val=0, test=20), dataclasses.replace(RECIPE, epochs=1))
-    assert report.temperature == 1.0
+    assert report.decision.temperature == 1.0
     assert report.best_epoch == 1
     assert artifact.read(report.artifact).card.metrics == {}
 
@@ -167,7 +167,7 @@ def test_the_result_is_written_last_and_says_what_the_report_says(finished):
     assert result.macro_f1 == report.evaluation.macro_f1
     assert (result.params, result.macs) == (61_706, 416_520)  # lenet5, as its row says
     assert result.file_bytes == report.artifact.stat().st_size
-    assert result.temperature == report.temperature
+    assert result.temperature == report.decision.temperature
     assert 0 < result.speed.latency_p50 <= result.speed.latency_p95
     times = {path.name: path.stat().st_mtime_ns for path in report.run.iterdir() if path.is_file()}
     assert max(times, key=times.get) == "result.json"

@@ -227,7 +227,7 @@ def statistics_forgotten(found):
 
 def best_forgotten(found):
     none = Best()
-    state = {**found.state, "best": {"epoch": none.epoch, "top1": none.top1}}
+    state = {**found.state, "best": {"epoch": none.epoch, "score": none.score}}
     return dataclasses.replace(without("best/")(found), state=state)
 
 

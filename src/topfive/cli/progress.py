@@ -84,8 +84,9 @@ class TrainingProgress:
 
     def epoch(self, entry: dict[str, Any]) -> None:
         line = f"epoch {entry['epoch']:>3}  loss {entry['train_loss']:.4f}"
-        if "val_top1" in entry:
-            line += f"  val top-1 {entry['val_top1']:.2%}  val nll {entry['val_nll']:.4f}"
+        for key, name in (("val_top1", "top-1"), ("val_map", "mAP")):
+            if key in entry:
+                line += f"  val {name} {entry[key]:.2%}  val nll {entry['val_nll']:.4f}"
         self._console.print(f"{line}  lr {entry['lr']:.2e}  {entry['seconds']:.0f} s")
         self._printed = time.monotonic()
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from topfive.data import ImageDataset
+from topfive.data.split import rarest
 from topfive.preprocess import Pixels, Preprocess
 
 COUNT = 4
@@ -18,7 +19,8 @@ def golden_images(dataset: ImageDataset, preprocess: Preprocess, count: int = CO
 
     Images much larger than the network's are first scaled down, so that they do not outweigh the network.
     """
-    order = np.argsort(dataset.labels, kind="stable")
+    labels = dataset.labels if dataset.labels.ndim == 1 else rarest(dataset.labels)
+    order = np.argsort(labels, kind="stable")
     chosen = order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)] if len(order) else order
     return tuple(encode(_scaled(dataset[int(index)][0], 2 * preprocess.resize_side)) for index in chosen)
 

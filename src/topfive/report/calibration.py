@@ -44,6 +44,8 @@ class Diagram:
 def section(contents: Contents) -> Section | None:
     """Left out where the probabilities are not those of all classes."""
     result = contents.evaluation
+    if not isinstance(result, Evaluation):
+        return None
     if result.probabilities.shape != (result.n, len(result.classes)):
         return None
     temperature = 1.0 if contents.shipped is None else contents.shipped.temperature

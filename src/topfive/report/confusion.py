@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from topfive.evaluate import Evaluation
 from topfive.report.contents import Contents
 from topfive.report.neighbours import Chain, blocks
 from topfive.report.picture import data_uri
@@ -72,8 +73,10 @@ class Block:
     elsewhere: int
 
 
-def section(contents: Contents) -> Section:
+def section(contents: Contents) -> Section | None:
     result = contents.evaluation
+    if not isinstance(result, Evaluation):
+        return None
     counts, classes = result.confusion, result.classes
     counted = len(classes) <= MAXIMUM_COUNTED
     chains = [] if counted else blocks(counts, BLOCK)

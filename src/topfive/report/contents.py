@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topfive.data import Skipped
-from topfive.evaluate import Evaluation
+from topfive.evaluate import Evaluation, LabelEvaluation
 from topfive.evaluate.speed import Speed
 
 Pixels = NDArray[np.uint8]  # [C, H, W] with C 1 or 3, of any size
@@ -76,17 +76,17 @@ class Contents:
     """A run as its report tells it; what is left out, the page leaves out.
 
     `counts` are the images of each part ("train", "val", "test"), `split` is the part that `evaluation` measured.
-    `curve` has one entry an epoch with "epoch" and any of "lr", "train_loss", "val_top1", "val_nll", "seconds";
-    `best_epoch` is the one whose weights are shipped.  `skipped` are the files left out before training: those of
-    `evaluation` are added by the page.  `balance` has the images of each class [K] in each part.  The keys of `recipe`
-    and `environment` are shown as they are.
+    `curve` has one entry an epoch with "epoch" and any of "lr", "train_loss", "val_top1" or "val_map", "val_nll",
+    "seconds"; `best_epoch` is the one whose weights are shipped.  `skipped` are the files left out before training:
+    those of `evaluation` are added by the page.  `balance` has the images of each class [K] in each part.  The keys of
+    `recipe` and `environment` are shown as they are.
     """
 
     title: str
     model: str
     data: str
     split: str
-    evaluation: Evaluation
+    evaluation: Evaluation | LabelEvaluation
     paper: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     balance: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)

@@ -17,6 +17,7 @@ _COLUMNS = (  # key, heading, how it is printed
     ("train_loss", "Training loss", ".4f"),
     ("val_nll", "Validation loss", ".4f"),
     ("val_top1", "Validation accuracy", ".2%"),
+    ("val_map", "Validation mAP", ".2%"),
     ("seconds", "Seconds", ",.1f"),
 )
 
@@ -27,7 +28,12 @@ def section(contents: Contents) -> Section | None:
     validation = Series("validation", "val", points(epochs, "val_nll"))
     accuracy = Series("validation", "val", points(epochs, "val_top1"))
     best = contents.best_epoch
-    charts = [draw("Loss", [train, validation], mark=best), draw("Accuracy", [accuracy], mark=best, fractions=True)]
+    precision = Series("validation", "val", points(epochs, "val_map"))
+    charts = [
+        draw("Loss", [train, validation], mark=best),
+        draw("Accuracy", [accuracy], mark=best, fractions=True),
+        draw("Mean average precision", [precision], mark=best, fractions=True),
+    ]
     if not any(charts):
         return None
     columns = [column for column in _COLUMNS if any(_number(entry, column[0]) is not None for entry in epochs)]

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from topfive.errors import RefusedError
 from topfive.report.predictions import PREDICTIONS, Answers, read_predictions
-from topfive.report.result import RESULT, Result, from_json
+from topfive.report.result import RESULT, LabelResult, Result, from_json
 
 CONFIG, METRICS = "config.yaml", "metrics.jsonl"
 
@@ -70,6 +70,9 @@ def read_run(folder: Path) -> FinishedRun:
         result = from_json(_text(folder / RESULT).encode())
     except ValueError as error:
         raise _damaged(folder / RESULT, str(error)) from None
+    if isinstance(result, LabelResult):
+        why = "its images have several labels, and runs are compared image by image on the one right answer"
+        raise RefusedError("run", folder, why, f"Compare the figures of the runs' {RESULT}")
     return FinishedRun(
         folder=folder,
         result=result,

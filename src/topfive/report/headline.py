@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from topfive.evaluate import Evaluation
 from topfive.report.contents import Contents
 from topfive.report.section import Section
 from topfive.report.wording import count, percent
@@ -22,8 +23,10 @@ class Figure:
     note: str
 
 
-def section(contents: Contents) -> Section:
+def section(contents: Contents) -> Section | None:
     result = contents.evaluation
+    if not isinstance(result, Evaluation):
+        return None
     low, high = result.top1_interval.low, result.top1_interval.high
     measured = [score for score in result.per_class if score.support]
     figures = [Figure("Top-1 accuracy", percent(result.top1), f"95% interval {percent(low)} to {percent(high)}")]
@@ -32,6 +35,7 @@ def section(contents: Contents) -> Section:
         figures.append(
             Figure("Top-5 accuracy", percent(result.top5), f"95% interval {percent(low)} to {percent(high)}")
         )
+    commonest = max(score.support for score in measured) / result.n
     balanced = sum(score.recall for score in measured) / len(measured)
     figures += [
         Figure("Macro-F1", percent(result.macro_f1), "mean F1 of the classes, each counting alike"),
@@ -48,8 +52,13 @@ def section(contents: Contents) -> Section:
         {
             "figures": figures,
             "measured": f"{count(result.n)} {contents.split} images",
-            "where": _WHERE.get(contents.split, "the images of this part"),
-            "commonest": percent(max(score.support for score in measured) / result.n),
+            "where": where(contents),
+            "baseline": f"Always answering with the commonest class would score {percent(commonest)}.",
             "notes": contents.notes,
         },
     )
+
+
+def where(contents: Contents) -> str:
+    """What the images that were measured on are to the network."""
+    return _WHERE.get(contents.split, "the images of this part")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from topfive.evaluate import Evaluation
 from topfive.report.contents import Contents, Mistake, Pixels
 from topfive.report.picture import data_uri, is_small
 from topfive.report.section import Section
@@ -31,8 +32,10 @@ class Shown:
     heat: Embedded | None
 
 
-def section(contents: Contents) -> Section:
+def section(contents: Contents) -> Section | None:
     result = contents.evaluation
+    if not isinstance(result, Evaluation):
+        return None
     ordered = sorted(contents.mistakes, key=lambda mistake: -mistake.probability)[:MAXIMUM]
     examples = [shown(mistake) for mistake in ordered]
     return Section(

@@ -22,6 +22,7 @@ from topfive.report import (
     pairs,
     per_class,
     record,
+    several,
     wording,
 )
 from topfive.report.contents import Contents
@@ -29,8 +30,10 @@ from topfive.report.section import Section
 
 SECTIONS: tuple[Callable[[Contents], Section | None], ...] = (
     headline.section,
+    several.section,
     curves.section,
     per_class.section,
+    several.classes,
     confusion.section,
     pairs.section,
     mistakes.section,

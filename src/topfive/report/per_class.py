@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from topfive.evaluate import Evaluation
 from topfive.report.contents import Contents
 from topfive.report.section import Section
 from topfive.report.wording import percent
@@ -24,8 +25,11 @@ class Row:
     bar: float
 
 
-def section(contents: Contents) -> Section:
-    rows = worst_first(contents)
+def section(contents: Contents) -> Section | None:
+    result = contents.evaluation
+    if not isinstance(result, Evaluation):
+        return None
+    rows = worst_first(result)
     return Section(
         "classes",
         "Classes",
@@ -34,9 +38,8 @@ def section(contents: Contents) -> Section:
     )
 
 
-def worst_first(contents: Contents) -> list[Row]:
+def worst_first(result: Evaluation) -> list[Row]:
     """By F1; classes without an image come last, for nothing is known of them."""
-    result = contents.evaluation
     claimed = result.confusion.sum(axis=0).tolist()
     pairs = sorted(
         zip(result.per_class, claimed, strict=True), key=lambda pair: (pair[0].support == 0, pair[0].f1, pair[0].recall)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from topfive.data.table import label_cell, path_cell, read_label, read_path
-from topfive.evaluate import Evaluation
+from topfive.data.table import label_cell, labels_cell, path_cell, read_label, read_path
+from topfive.evaluate import Evaluation, LabelEvaluation
 from topfive.evaluate.metrics import rank
 
 PREDICTIONS = "predictions.csv"
@@ -36,6 +36,19 @@ def predictions_table(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
         cells = [path_cell(name), label_cell(classes[label]), label_cell(classes[guess])]
         sure, true = probabilities[row, guess], probabilities[row, label]
         writer.writerow([*cells, round(float(sure), 6), round(float(true), 6), int(ranks[row]), int(label == guess)])
+    return table.getvalue()
+
+
+def labels_table(evaluation: LabelEvaluation, classes: tuple[str, ...]) -> str:
+    """The file for several labels: those of an image, those answered at the thresholds, and every probability."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(("path", "labels", "predicted", *(f"probability of {name}" for name in classes)))
+    claimed = evaluation.probabilities >= np.array([score.threshold for score in evaluation.per_class])
+    rows = zip(evaluation.names, evaluation.labels, claimed, evaluation.probabilities, strict=True)
+    for name, shown, answered, probabilities in rows:
+        cells = (labels_cell([classes[label] for label in np.flatnonzero(row)]) for row in (shown, answered))
+        writer.writerow([path_cell(name), *cells, *(round(float(value), 6) for value in probabilities)])
     return table.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Annotated, Literal
 
@@ -39,16 +40,37 @@ class Result:
     speed: Speed
 
 
-_ADAPTER = TypeAdapter(Result)
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="ignore", allow_inf_nan=False))
+class LabelResult:
+    """`Result` where images have several labels; the F1 are at the thresholds of the shipped file."""
+
+    format: Literal[1] = 1
+    model: str
+    split: str
+    n: Annotated[int, Field(ge=1)]
+    mean_average_precision: Fraction
+    micro_f1: Fraction
+    macro_f1: Fraction
+    best_epoch: Count
+    seconds: Annotated[float, Field(ge=0)]
+    params: Count
+    macs: Count
+    file_bytes: Count
+    speed: Speed
 
 
-def to_json(result: Result) -> bytes:
-    fields = _ADAPTER.dump_python(result, mode="json")
+_ADAPTER, _LABELS = TypeAdapter(Result), TypeAdapter(LabelResult)
+
+
+def to_json(result: Result | LabelResult) -> bytes:
+    fields = TypeAdapter(type(result)).dump_python(result, mode="json")
     return (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode()
 
 
-def from_json(content: bytes) -> Result:
+def from_json(content: bytes) -> Result | LabelResult:
     """ValueError, in one line, where it is not what `to_json` writes."""
+    with contextlib.suppress(pydantic.ValidationError):
+        return _LABELS.validate_json(content)
     try:
         return _ADAPTER.validate_json(content)
     except pydantic.ValidationError as error:

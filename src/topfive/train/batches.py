@@ -39,7 +39,8 @@ class Batches(Protocol):
 
     Where many processes train together, that is this one's share of a batch, with the draws of the whole one; only what
     is erased and mixed of images that do not fit in memory is drawn by share.
-    Targets are classes int64 [B], or shares of the classes float32 [B, classes] where images are mixed.
+    Targets are classes int64 [B], or float32 [B, classes]: shares of the classes where images are mixed, 0 and 1 where
+    an image has several labels.
     """
 
     steps: int
@@ -148,7 +149,7 @@ def varied(
         images = erase(images, recipe.reprob, draw)
     if recipe.mixup or recipe.cutmix:
         return mix(images, labels, classes, recipe.mixup, recipe.cutmix, draw)
-    return images, labels
+    return images, labels if labels.ndim == 1 else labels.float()
 
 
 def side_at(recipe: Recipe, side: int, epoch: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from topfive.artifact import Card
 from topfive.data import ImageDataset, Splits
-from topfive.evaluate import Evaluation, evaluate, fit_temperature
+from topfive.data.dataset import class_counts
+from topfive.evaluate import Evaluation, LabelEvaluation
 from topfive.evaluate.speed import Speed, measure_speed
 from topfive.explain import grad_cam, overlay
 from topfive.export import Parity, export, golden_images
@@ -23,12 +24,13 @@ from topfive.nn.measure import count_facts
 from topfive.predictor import Predictor
 from topfive.preprocess import Preprocess
 from topfive.report import Contents, Mistake, Shipped, hardest_pairs, worst_mistakes, write_report
-from topfive.report.contents import Pixels
-from topfive.report.predictions import PREDICTIONS, predictions_table
-from topfive.report.result import RESULT, Result, to_json
+from topfive.report.contents import Pair, Pixels
+from topfive.report.predictions import PREDICTIONS
+from topfive.report.result import RESULT, LabelResult, Result, to_json
 from topfive.spec import Paper
 from topfive.train.loop import Work, answers
 from topfive.train.state import State
+from topfive.train.task import Decision, Task
 
 ARTIFACT, REPORT = "model.onnx", "report.html"
 
@@ -40,19 +42,18 @@ class Report:
     run: Path
     artifact: Path
     split: str
-    evaluation: Evaluation
+    evaluation: Evaluation | LabelEvaluation
     parity: Parity
-    temperature: float
+    decision: Decision
     seconds: float
     best_epoch: int
+    task: Task[Any] = field(repr=False)
 
     def text(self) -> str:
         """A few lines for people."""
-        e = self.evaluation
-        low, high = e.top1_interval.low, e.top1_interval.high
         return (
-            f"{self.split}: top-1 {e.top1:.2%} (95% {low:.2%} to {high:.2%}), top-5 {e.top5:.2%}, nll {e.nll:.4f}, "
-            f"ece {e.ece:.4f} on {e.n} images, measured on the shipped file\n"
+            f"{self.split}: {self.task.told(self.evaluation)} on {self.evaluation.n} images, "
+            "measured on the shipped file\n"
             f"epoch {self.best_epoch} was best; trained in {self.seconds:.0f} s; "
             f"the file equals the network to {self.parity.difference:.1e}\n"
             f"{self.artifact}"
@@ -65,22 +66,20 @@ class Report:
             "artifact": str(self.artifact),
             "split": self.split,
             "n": self.evaluation.n,
-            "top1": self.evaluation.top1,
+            **self.task.contract(self.evaluation),
         }
 
 
 def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> Report:
-    """Ship the weights that did best on the validation images, where there are none the last, and measure the file.
-
-    The temperature is fitted on the validation images (Guo et al. 2017, arXiv:1706.04599, sec. 4.2).
-    """
+    """Ship the weights that did best on the validation images, where there are none the last, and measure the file."""
     model = state.evaluated
     if state.best.weights:
         model.load_state_dict(state.best.weights)
     model.remove_sides()  # they have done their part
-    temperature = 1.0
+    task = work.task
+    decision = task.undecided
     if work.validation is not None:
-        temperature = fit_temperature(*answers(model, work.validation, work))
+        decision = task.decide(*answers(model, work.validation, work))
     split, measured = held_out(splits)
     labels, card = labels_of(splits), card_of(work, splits, state)
     folder = work.run.folder
@@ -91,21 +90,22 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
         labels=labels,
         card=card,
         golden=golden_images(measured, preprocess),
-        temperature=temperature,
+        **vars(decision),
     )
-    write_folder(model, folder, preprocess=preprocess, labels=labels, card=card, temperature=temperature)
+    write_folder(model, folder, preprocess=preprocess, labels=labels, card=card, **vars(decision))
     predictor = Predictor.load(folder / ARTIFACT, threads=work.placement.threads, batch_size=64)
-    evaluation = evaluate(predictor, measured)
-    work.run.write(PREDICTIONS, predictions_table(evaluation, splits.classes).encode(errors="surrogateescape"))
+    evaluation = task.measure(predictor, measured)
+    work.run.write(PREDICTIONS, task.predictions(evaluation, splits.classes).encode(errors="surrogateescape"))
     report = Report(
         run=folder,
         artifact=folder / ARTIFACT,
         split=split,
         evaluation=evaluation,
         parity=parity,
-        temperature=temperature,
+        decision=decision,
         seconds=state.seconds,
         best_epoch=state.best.epoch + 1 if state.best.weights else work.recipe.epochs,
+        task=task,
     )
     result = result_of(report, model, preprocess, measure_speed(predictor), work.recipe.model)
     write_report(folder / REPORT, contents_of(report, result, work, splits, Evidence(model, preprocess)))
@@ -113,20 +113,16 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
     return report
 
 
-def result_of(report: Report, model: Classifier, preprocess: Preprocess, speed: Speed, name: str) -> Result:
+def result_of(
+    report: Report, model: Classifier, preprocess: Preprocess, speed: Speed, name: str
+) -> Result | LabelResult:
     """The run in figures."""
-    evaluation = report.evaluation
     facts = count_facts(spec(name).build, preprocess.side, model.num_classes, model.in_channels)
-    return Result(
+    return report.task.result(
+        report.evaluation,
+        report.decision,
         model=name,
         split=report.split,
-        n=evaluation.n,
-        top1=evaluation.top1,
-        top5=evaluation.top5,
-        macro_f1=evaluation.macro_f1,
-        nll=evaluation.nll,
-        ece=evaluation.ece,
-        temperature=report.temperature,
         best_epoch=report.best_epoch,
         seconds=report.seconds,
         params=facts.params,
@@ -164,7 +160,7 @@ def card_of(work: Work, splits: Splits, state: State) -> Card:
         paper=paper_of(model.paper),
         data=f"{splits.name}, {len(splits.train)} training images, fingerprint {splits.fingerprint[:16]}",
         recipe=work.recipe.digest(),
-        metrics={"val_top1": state.best.top1} if state.best.weights else {},
+        metrics={work.task.metric: state.best.score} if state.best.weights else {},
     )
 
 
@@ -189,13 +185,15 @@ def _upright(picture: Pixels) -> Pixels:
     return picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)
 
 
-def contents_of(report: Report, result: Result, work: Work, splits: Splits, evidence: Evidence) -> Contents:
+def contents_of(
+    report: Report, result: Result | LabelResult, work: Work, splits: Splits, evidence: Evidence
+) -> Contents:
     """The run as its page tells it."""
     config = work.run.config
     assert config is not None
     model = spec(work.recipe.model)
     _, measured = held_out(splits)
-    mistakes, troubles = _mistakes(report.evaluation, measured, evidence)
+    mistakes, pairs, troubles = _examples(report.evaluation, measured, evidence)
     return Contents(
         title=work.run.folder.name,
         model=model.name,
@@ -204,11 +202,11 @@ def contents_of(report: Report, result: Result, work: Work, splits: Splits, evid
         evaluation=report.evaluation,
         paper=paper_of(model.paper),
         counts={name: len(part) for name, part in splits.parts()},
-        balance={name: np.bincount(part.labels, minlength=len(part.classes)) for name, part in splits.parts()},
+        balance={name: class_counts(part.labels, len(part.classes)) for name, part in splits.parts()},
         curve=work.run.logged(),
         best_epoch=report.best_epoch,
         mistakes=mistakes,
-        pairs=hardest_pairs(report.evaluation, measured),
+        pairs=pairs,
         skipped=splits.skipped,
         shipped=Shipped(
             file=ARTIFACT,
@@ -217,7 +215,7 @@ def contents_of(report: Report, result: Result, work: Work, splits: Splits, evid
             tolerance=report.parity.tolerance,
             images=report.parity.images,
             agreement=report.parity.top1_agreement,
-            temperature=report.temperature,
+            temperature=report.decision.temperature,
             params=result.params,
             macs=result.macs,
             speed=result.speed,
@@ -232,13 +230,19 @@ def contents_of(report: Report, result: Result, work: Work, splits: Splits, evid
     )
 
 
-def _mistakes(
-    evaluation: Evaluation, measured: ImageDataset, evidence: Evidence
-) -> tuple[tuple[Mistake, ...], tuple[str, ...]]:
-    """The gallery, and notes; what is trained and shipped is not lost because a drawing for its page fails."""
+def _examples(
+    evaluation: Evaluation | LabelEvaluation, measured: ImageDataset, evidence: Evidence
+) -> tuple[tuple[Mistake, ...], tuple[Pair, ...], tuple[str, ...]]:
+    """Mistakes and pairs, where one class is right, and notes.
+
+    What is trained and shipped is not lost because a drawing for its page fails.
+    """
+    if not isinstance(evaluation, Evaluation):
+        return (), (), ()
+    pairs = hardest_pairs(evaluation, measured)
     try:
-        return worst_mistakes(evaluation, measured, heat=evidence), ()
+        return worst_mistakes(evaluation, measured, heat=evidence), pairs, ()
     except Exception as error:
         line = (str(error).splitlines() or [""])[0]
         note = f"no map of where the network looked: {line or type(error).__name__}"
-        return worst_mistakes(evaluation, measured), (note,)
+        return worst_mistakes(evaluation, measured), pairs, (note,)

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from topfive.data import ImageDataset, Splits, write_split
+from topfive.data import Splits, write_split
 from topfive.errors import DataError, RefusedError, ResourceError
 from topfive.export.source import trained
 from topfive.models import spec
@@ -27,7 +25,6 @@ from topfive.train.checkpoint import Checkpoint
 from topfive.train.finish import Report, finish, labels_of
 from topfive.train.loading import EvaluationBatches
 from topfive.train.loop import Watch, Work, train
-from topfive.train.loss import make_loss
 from topfive.train.norms import keep_pace
 from topfive.train.objective import Objective, Teacher
 from topfive.train.optimizer import make_optimizer
@@ -38,6 +35,7 @@ from topfive.train.randomness import seed_of
 from topfive.train.run import Run, stopping
 from topfive.train.sampler import batch_of
 from topfive.train.state import State
+from topfive.train.task import task_for
 from topfive.weights import load_weights, resolve
 
 SPLIT = "split.csv"
@@ -107,6 +105,8 @@ def _fit(recipe: Recipe, splits: Splits, run: Run, device: str, around: Surround
     if len(splits.train) < 2:
         todo = "Give it at least two a class"
         raise DataError("training set", splits.name, f"it has {len(splits.train)} images", todo)
+    task = task_for(splits)
+    task.check(recipe, splits)
     team.check_batch(batch_of(len(splits.train), recipe))
     config, checkpoint = _begun(recipe, splits, run, device, around)
     team.wait()  # all must find what was there before the first of them writes
@@ -120,9 +120,8 @@ def _fit(recipe: Recipe, splits: Splits, run: Run, device: str, around: Surround
         preprocess = Preprocess(**config["preprocess"])
     rehearse(recipe, splits, preprocess)
     batches = training_batches(splits.train, recipe, preprocess, workers, around.watch.loading, team)
-    objective = Objective(
-        model, make_loss(recipe, class_counts(splits.train)), recipe, taught_by(recipe, splits, preprocess)
-    ).to(device)
+    teacher = taught_by(recipe, splits, preprocess)
+    objective = Objective(model, task.loss(recipe, splits.train), recipe, teacher).to(device)
     if config is not None:
         placement = Placement(**config["placement"])
     else:
@@ -145,6 +144,7 @@ def _fit(recipe: Recipe, splits: Splits, run: Run, device: str, around: Surround
         recipe,
         batches,
         validation,
+        task,
         torch.compile(together) if placement.compiled else together,  # type: ignore[arg-type]
         placement,
         torch.device(device),
@@ -211,11 +211,6 @@ def taught_by(recipe: Recipe, splits: Splits, preprocess: Preprocess) -> Teacher
         why = f"it knows {len(told.labels)} classes, the images have {len(splits.classes)}, or others, or another order"
         raise RefusedError("teacher", recipe.teacher, why, "Give one that was trained on the same classes")
     return Teacher(model, told.preprocess, preprocess)
-
-
-def class_counts(dataset: ImageDataset) -> Tensor:
-    """Images of each class, int64 [classes]."""
-    return torch.from_numpy(np.bincount(dataset.labels, minlength=len(dataset.classes)))
 
 
 def _placement(objective: Objective, batches: Batches, recipe: Recipe, device: str, around: Surroundings) -> Placement:

@@ -9,12 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from topfive.data.dataset import Labels
 from topfive.errors import DivergedError, shown
-from topfive.evaluate.metrics import negative_log_likelihood, rank
-from topfive.predictor import softmax
 from topfive.recipe import Recipe
 from topfive.train.batches import Batches
 from topfive.train.loading import EvaluationBatches
@@ -26,6 +24,7 @@ from topfive.train.randomness import seed_of
 from topfive.train.run import Run, Stop
 from topfive.train.schedule import learning_rate, momentum
 from topfive.train.state import State
+from topfive.train.task import Logits, Task
 
 
 class Watch(Protocol):
@@ -45,6 +44,7 @@ class Work:
     recipe: Recipe
     batches: Batches
     validation: EvaluationBatches | None
+    task: Task[Any]
     objective: Objective
     placement: Placement
     device: torch.device
@@ -128,9 +128,9 @@ def finish_epoch(epoch: int, rate: float, state: State, work: Work) -> None:
         logits, labels = answers(state.evaluated, work.validation, work)
         if not np.isfinite(logits).all():  # the step's own loss was still finite
             raise diverged("answers without bounds", state.step - 1, work)
-        top1 = float((rank(logits, labels) == 0).mean())
-        entry |= {"val_top1": top1, "val_nll": negative_log_likelihood(softmax(logits), labels)}
-        state.consider(epoch, top1)
+        figures = work.task.score(logits, labels)
+        state.consider(epoch, figures[work.task.metric])
+        entry |= figures
     entry["seconds"] = round(state.seconds, 3)
     if note := work.run.log(entry):
         work.watch.note(note)
@@ -138,8 +138,8 @@ def finish_epoch(epoch: int, rate: float, state: State, work: Work) -> None:
 
 
 @torch.no_grad()
-def answers(model: nn.Module, images: EvaluationBatches, work: Work) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Logits float32 [N, classes] and labels int64 [N] of a whole data set."""
+def answers(model: nn.Module, images: EvaluationBatches, work: Work) -> tuple[Logits, Labels]:
+    """Logits float32 [N, classes] and labels of a whole data set."""
     model.eval()
     logits, labels = [], []
     for batch, truth in images:

@@ -73,6 +73,25 @@ def binary_cross_entropy(
     return F.binary_cross_entropy_with_logits(logits, wanted, weight=weights)
 
 
+def positive_weights(counts: Tensor, images: int) -> Tensor:
+    """Weights [classes] of the images that show a class of several: as much together as those that do not.
+
+    `counts` [classes] of `images` show each; where none does, 1.
+    """
+    return torch.where(counts > 0, (images - counts) / counts.clamp(min=1), 1.0).float()
+
+
+def yes_or_no(logits: Tensor, targets: Tensor, smoothing: float = 0.0, positive: Tensor | None = None) -> Tensor:
+    """Of several labels, shares [N, classes]: a yes or no for every class, averaged over images and classes.
+
+    `smoothing` draws both answers towards one half, for here none is spread: the shares of an image need not sum to 1.
+    `positive` [classes] weighs the yes.
+    """
+    wanted = targets * (1 - smoothing) + smoothing / 2
+    positive = None if positive is None else positive.to(logits.device)
+    return F.binary_cross_entropy_with_logits(logits, wanted, pos_weight=positive)
+
+
 def focal(logits: Tensor, targets: Tensor, smoothing: float = 0.0, weights: Tensor | None = None) -> Tensor:
     """Cross-entropy in which sure answers count little: factor (1 - p) ** 2 (Lin et al. 2017, arXiv:1708.02002)."""
     logarithms = F.log_softmax(logits, 1)

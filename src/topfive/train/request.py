@@ -21,6 +21,7 @@ from topfive.train.choice import chosen, network_for, warmed_up
 from topfive.train.loop import Watch
 from topfive.train.recipes import fine_tune, quick, recipe_named
 from topfive.train.run import CONFIG, Run, new_folder
+from topfive.train.task import task_for
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def settle(request: Request, watch: Watch) -> Settled:
 
 def recipe_for(name: str | None, settings: dict[str, Any], splits: Splits, watch: Watch) -> Recipe:
     """The whole recipe: the named one, or what suits, with the settings put in."""
+    settings = {**task_for(splits).settings, **settings}
     if name is None and "model" not in settings:
         return chosen(splits, settings, watch)
     model = spec(settings.get("model", network_for(splits)))

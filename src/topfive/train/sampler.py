@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from topfive.data.dataset import Labels
 from topfive.recipe import Recipe
 from topfive.train.randomness import generator, order
 
@@ -19,7 +19,7 @@ class Sampler:
     with replacement.
     """
 
-    def __init__(self, labels: NDArray[np.int64], recipe: Recipe):
+    def __init__(self, labels: Labels, recipe: Recipe):
         self._labels, self._recipe = labels, recipe
         self._distinct = batch_of(len(labels), recipe) // recipe.aug_repeats
         self.steps = len(labels) // min(recipe.batch_size, len(labels))
@@ -43,8 +43,8 @@ def batch_of(count: int, recipe: Recipe) -> int:
     return min(recipe.batch_size, count) // recipe.aug_repeats * recipe.aug_repeats
 
 
-def balanced_order(labels: NDArray[np.int64], draw: torch.Generator) -> Tensor:
-    """As many samples as there are, each of a class drawn evenly and drawn evenly within it: int64 [N]."""
+def balanced_order(labels: Labels, draw: torch.Generator) -> Tensor:
+    """As many samples as labels [N], each of a class drawn evenly and drawn evenly within it: int64 [N]."""
     by_class = torch.from_numpy(np.argsort(labels, kind="stable"))
     counts = torch.from_numpy(np.unique(labels, return_counts=True)[1])  # of the classes that have any
     starts = counts.cumsum(0) - counts

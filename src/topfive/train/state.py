@@ -20,7 +20,7 @@ class Best:
     """The weights of the epoch that did best on the validation images, on the processor."""
 
     epoch: int = -1
-    top1: float = -math.inf
+    score: float = -math.inf
     weights: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -47,11 +47,11 @@ class State:
         """The network whose answers count: the average where one is kept."""
         return self.average.model if self.average is not None else self.model
 
-    def consider(self, epoch: int, top1: float) -> None:
+    def consider(self, epoch: int, score: float) -> None:
         """Keep the present weights if no earlier epoch did better."""
-        if top1 >= self.best.top1:
+        if score >= self.best.score:
             weights = {name: tensor.detach().cpu().clone() for name, tensor in self.evaluated.state_dict().items()}
-            self.best = Best(epoch, top1, weights)
+            self.best = Best(epoch, score, weights)
 
     def checkpoint(self) -> Checkpoint:
         """Everything, as tensors and JSON."""
@@ -66,7 +66,7 @@ class State:
             "loss_sum": self.loss_sum,
             "seconds": self.seconds,
             "finished": self.finished,
-            "best": {"epoch": self.best.epoch, "top1": self.best.top1},
+            "best": {"epoch": self.best.epoch, "score": self.best.score},
         }
         return Checkpoint(self.step, tensors, state)
 
