@@ -14,6 +14,8 @@ import argparse
 import json
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import yaml
@@ -32,8 +34,11 @@ def main() -> None:
             command = ["topfive", "train", "fashion-mnist", "--time", time, "--seed", str(seed), *flags]
             if shlex.join(command) in {line["command"] for line in finished(RESULTS)}:
                 continue
-            print(f"# {shlex.join(command)}", flush=True)
-            append(RESULTS, measure(command, RUNS / f"fashion-mnist-{time}-{seed}"))
+            print(f"# {shlex.join(command)}", file=sys.stderr, flush=True)
+            try:
+                append(RESULTS, measure(command, RUNS / f"fashion-mnist-{time}-{seed}"))
+            except subprocess.CalledProcessError as error:
+                print(f"# failed with {error.returncode}", file=sys.stderr, flush=True)
 
 
 def measure(command: list[str], folder: Path) -> dict[str, object]:

@@ -21,6 +21,7 @@ import json
 import shlex
 import shutil
 import statistics
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,16 +48,24 @@ def main() -> None:
     parser.add_argument("--summary", action="store_true", help="only say what the lines show")
     options = parser.parse_args()
     for seed in () if options.summary else options.seed or range(3):
-        for arm in ARMS:
-            key = {"arm": arm, "seed": seed, "time": options.time}
-            if any(key.items() <= line.items() for line in finished(options.results)):
-                continue
-            first = next(
-                (line for line in finished(options.results) if {**key, "arm": ARMS[0]}.items() <= line.items()), None
-            )
-            print(f"# {key}", file=sys.stderr, flush=True)
-            append(options.results, {**key, **measured(arm, seed, options.time, first)})
+        try:
+            measure_all(seed, options.time, options.results)
+        except subprocess.CalledProcessError as error:
+            print(f"# seed {seed}: a run failed with {error.returncode}", file=sys.stderr, flush=True)
     print(summary([line for line in finished(options.results) if line["time"] == options.time]))
+
+
+def measure_all(seed: int, time: str, results: Path) -> None:
+    """The arms of one division; the fine-tuned one says what network, size and epochs the others have."""
+    first = None
+    for arm in ARMS:
+        key = {"arm": arm, "seed": seed, "time": time}
+        known = [line for line in finished(results) if key.items() <= line.items()]
+        if not known:
+            print(f"# {key}", file=sys.stderr, flush=True)
+            known = [{**key, **measured(arm, seed, time, first)}]
+            append(results, known[0])
+        first = first or known[0]
 
 
 def measured(arm: str, seed: int, time: str, first: dict[str, Any] | None) -> dict[str, Any]:

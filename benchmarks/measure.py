@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ def finished(results: Path) -> list[dict[str, Any]]:
         try:
             lines.append(json.loads(line))
         except ValueError:
-            print(f"{results}: passed over a torn line", flush=True)
+            print(f"{results}: passed over a torn line", file=sys.stderr, flush=True)
     return lines
 
 
