@@ -102,9 +102,8 @@ def noise(variances: Sequence[float], runs: int) -> str:
         return ""
     deviation = statistics.mean(variances) ** 0.5
     least = 2 * deviation * (2 / runs) ** 0.5
-    return (
-        f"Over all rows it is {100 * deviation:.2f} points: differences below {100 * least:.1f} points may be chance."
-    )
+    said = f"Over all rows it is {100 * deviation:.2f} points"
+    return f"{said}; differences below {100 * least:.1f} may be chance."
 
 
 def drawing(names: Sequence[str], values: Mapping[str, Sequence[float]], images: int) -> str:
