@@ -15,7 +15,7 @@ from topfive.report import data, render
 def test_parts_and_classes_are_counted() -> None:
     balance = {"train": np.array([100, 0, 25]), "val": np.array([4, 4, 4]), "test": np.array([0, 0, 0])}
     result = evaluation(("a", "b", "c"), n=30)
-    view = data.section(contents(result, balance=balance)).view
+    view = data.section(contents(result, balance=balance, counts={})).view
     assert view["parts"] == [data.Part("train", 125, 2, 0, 25.0, 100), data.Part("val", 12, 3, 4, 4.0, 4)]
     assert view["rows"] == [
         data.Row("a", (100, 4), 100.0),

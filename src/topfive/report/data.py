@@ -43,7 +43,7 @@ def section(contents: Contents) -> Section | None:
     files = list(dict.fromkeys((*contents.skipped, *contents.evaluation.skipped)))  # may be met again when measuring
     balance = {name: counts for name, counts in contents.balance.items() if counts.sum()}
     view: dict[str, Any] = {
-        "parts": [part(name, counts) for name, counts in balance.items()],
+        "parts": [part(name, counts, contents.counts.get(name)) for name, counts in balance.items()],
         "rows": rows(contents.evaluation.classes, balance) if balance else [],
         "total": len(contents.evaluation.classes),
         "chart": None,
@@ -56,9 +56,11 @@ def section(contents: Contents) -> Section | None:
     return Section("data", "Data", "data.html", view)
 
 
-def part(name: str, counts: NDArray[np.int64]) -> Part:
+def part(name: str, counts: NDArray[np.int64], images: int | None = None) -> Part:
+    """From the images of each class; where one has several or none, not the sum of these, but `images`."""
     fewest, most = int(counts.min()), int(counts.max())
-    return Part(name, int(counts.sum()), int(np.count_nonzero(counts)), fewest, float(np.median(counts)), most)
+    images = int(counts.sum()) if images is None else images
+    return Part(name, images, int(np.count_nonzero(counts)), fewest, float(np.median(counts)), most)
 
 
 def rows(classes: tuple[str, ...], balance: dict[str, NDArray[np.int64]]) -> list[Row]:

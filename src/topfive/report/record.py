@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from topfive.evaluate import LabelEvaluation
 from topfive.report.contents import Contents
 from topfive.report.headline import Figure
 from topfive.report.section import Section
@@ -25,7 +26,14 @@ def shipped(contents: Contents) -> Section | None:
             Figure("Latency", duration(file.speed.latency_p50), slowest),
             Figure("Throughput", f"{file.speed.throughput:,.{0 if file.speed.throughput >= 100 else 1}f}", many),
         ]
-    view = {"shipped": file, "figures": figures, "processor": str(contents.environment.get("processor", ""))}
+    several = isinstance(contents.evaluation, LabelEvaluation)
+    fitted = "a threshold for each class" if several else f"the calibration (temperature {file.temperature:.3f})"
+    view = {
+        "shipped": file,
+        "fitted": fitted,
+        "figures": figures,
+        "processor": str(contents.environment.get("processor", "")),
+    }
     return Section("file", "The shipped file", "shipped.html", view)
 
 

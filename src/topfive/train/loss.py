@@ -78,7 +78,7 @@ def positive_weights(counts: Tensor, images: int) -> Tensor:
 
     `counts` [classes] of `images` show each; where none does, 1.
     """
-    return torch.where(counts > 0, (images - counts) / counts.clamp(min=1), 1.0).float()
+    return torch.where(counts > 0, (images - counts).clamp(min=1) / counts.clamp(min=1), 1.0).float()
 
 
 def yes_or_no(logits: Tensor, targets: Tensor, smoothing: float = 0.0, positive: Tensor | None = None) -> Tensor:

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from report.parsed import Page
+from report.samples import contents
+from topfive.evaluate import LabelEvaluation, fit_thresholds, measure_labels
+from topfive.report import Contents, render, several
+
+CLASSES = ("cat", "dog", "tree", "unicorn")
+
+
+def evaluation(classes: tuple[str, ...] = CLASSES, n: int = 200) -> LabelEvaluation:
+    """Answers that grow worse from class to class; no image shows the last."""
+    rng = np.random.default_rng(0)
+    truth = rng.random((n, len(classes))) < 0.3
+    truth[:, -1] = False
+    probabilities = 1 / (1 + np.exp(-(4 * truth - 2 + rng.normal(0, np.arange(1, len(classes) + 1), truth.shape))))
+    result = measure_labels(probabilities, truth, classes, fit_thresholds(probabilities, truth))
+    return replace(result, names=tuple(f"{row:05}.png" for row in range(n)))
+
+
+def page_of(result: LabelEvaluation) -> Contents:
+    balance = {"train": np.arange(len(result.classes)) + 7, "test": result.labels.sum(axis=0)}
+    return replace(
+        contents(), evaluation=result, mistakes=(), pairs=(), balance=balance, counts={"train": 9, "test": result.n}
+    )
+
+
+def test_only_what_means_something_is_told() -> None:
+    result = evaluation()
+    parsed = Page(render(page_of(result)))
+    keys = [attributes["id"] for attributes in parsed.all("section")]
+    assert keys == ["result", "learning", "classes", "data", "file", "recipe"]
+    for figure in (result.mean_average_precision, result.micro_f1, result.macro_f1):
+        assert f"{figure:.2%}" in parsed.text
+    assert "1 class is on no image here" in parsed.text
+    assert "temperature" not in parsed.text
+
+
+def test_images_are_counted_and_not_their_labels() -> None:
+    text = " ".join(Page(render(page_of(evaluation()))).text.split())
+    assert "train 9 4 7" in text
+    assert f"test {evaluation().n} 3 0" in text
+
+
+def test_the_worst_come_first_and_the_unknown_last() -> None:
+    rows = several.worst_first(evaluation())
+    assert [row.name for row in rows] == ["tree", "dog", "cat", "unicorn"]
+    assert rows[-1].average_precision == rows[-1].recall == rows[-1].f1 == "\N{EN DASH}"
+    assert rows[0].bar == round(100 * evaluation().per_class[2].average_precision, 1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.text(min_size=1, max_size=30), min_size=2, max_size=5, unique=True))
+def test_any_names_are_harmless(names: list[str]) -> None:
+    def elements(classes: tuple[str, ...]) -> list[str]:
+        return [name for name, _ in Page(render(page_of(evaluation(classes, 50)))).elements]
+
+    plain = tuple(f"c{index}" for index in range(len(names)))
+    assert elements(tuple(names)) == elements(plain)
+
+
+def test_the_test_above_would_see_an_element() -> None:
+    found = render(page_of(evaluation(("<b>", "dog"), 50)))
+    assert "&lt;b&gt;" in found
+    assert len(Page(found.replace("&lt;b&gt;", "<b>")).elements) > len(Page(found).elements)
