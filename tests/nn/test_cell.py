@@ -11,7 +11,7 @@ from torch import nn
 from topfive.errors import UsageError
 from topfive.nn.cell import OPERATIONS, SAME, Cell, FactorizedReduction, Maps, Pair
 from topfive.nn.genotype import Edge, Genotype, Node, Wiring
-from topfive.nn.pool import same_average, same_max
+from topfive.nn.pool import average_over_zeros, max_over_zeros, same_average, same_max
 
 EDGES = Node(Edge("separable_3x3", 0), Edge("identity", 1))
 
@@ -70,6 +70,22 @@ def test_pools_are_over_what_is_there(stride: int, height: int, width: int) -> N
             patch = x[:, :, row.start : row.stop, column.start : column.stop]
             assert torch.equal(largest[:, :, i, j], patch.amax((2, 3)))
             torch.testing.assert_close(mean[:, :, i, j], patch.mean((2, 3)))
+
+
+@given(height=st.integers(1, 9), width=st.integers(1, 9))
+def test_pools_over_zeros_are_over_a_frame_where_they_stride(height: int, width: int) -> None:
+    x = torch.randn(1, 2, height, width) - 5
+    framed = torch.zeros(1, 2, height + 2, width + 2)
+    framed[:, :, 1:-1, 1:-1] = x
+    largest, mean = max_over_zeros(3, 2)(x), average_over_zeros(3, 2)(x)
+    for i in range(-(-height // 2)):
+        for j in range(-(-width // 2)):
+            top, left = 2 * i + 1 - height % 2, 2 * j + 1 - width % 2  # of nine places, some beyond the frame
+            patch = framed[:, :, top : top + 3, left : left + 3]
+            assert torch.equal(largest[:, :, i, j], patch.amax((2, 3)))
+            torch.testing.assert_close(mean[:, :, i, j], patch.sum((2, 3)) / 9)
+    assert torch.equal(max_over_zeros(3, 1)(x), same_max(3, 1)(x))
+    assert torch.equal(average_over_zeros(3, 1)(x), same_average(3, 1)(x))
 
 
 def test_a_factorized_reduction_sees_two_of_four_pixels() -> None:

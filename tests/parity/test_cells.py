@@ -1,7 +1,7 @@
 """NASNet and PNASNet against timm: same tensors, same numbers, in double precision.
 
-timm's NASNet counts the padding in its average pooling with a stride; no two libraries agree there.  Its poolings are
-replaced by the formula, written another way than ours; everything else is timm's own.
+timm's NASNet counts the padding in its average pooling with a stride; no two libraries agree there.  For the form of
+the authors' program timm's poolings are replaced by the formula, written another way than ours; all else is timm's own.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from torch.nn import functional as F
 
 from parity.transplant import distance, unsettle
 from topfive.models import create_model
-from topfive.models.nasnet import NASNET_A, NASNet, plan_of_the_large
+from topfive.models.nasnet import COUNTING, NASNET_A, NASNet, plan_of_the_large
 from topfive.models.pnasnet import CELL
-from topfive.nn.cell import Cell, Maps
+from topfive.nn.cell import SAME, Cell, Maps, Parts
 from topfive.nn.classifier import Classifier
 from topfive.weights import load_weights
 from topfive.weights.cells import PNASNET
@@ -54,24 +54,34 @@ def with_the_formulas_pools(oracle: nn.Module) -> nn.Module:
     return oracle
 
 
-@pytest.fixture(scope="module")
-def small_oracle() -> nn.Module:
+def small_timms() -> nn.Module:
     """timm's network, 1/21 as wide."""
     torch.manual_seed(0)
-    oracle = timm_nasnet.NASNetALarge(stem_size=12, channel_multiplier=2, num_features=24 * 8, num_classes=20)
-    return unsettle(with_the_formulas_pools(oracle), EVEN)
+    return timm_nasnet.NASNetALarge(stem_size=12, channel_multiplier=2, num_features=24 * 8, num_classes=20)
 
 
-def small_ours(oracle: nn.Module, **other: object) -> Classifier:
+@pytest.fixture(scope="module")
+def small_oracle() -> nn.Module:
+    return unsettle(with_the_formulas_pools(small_timms()), EVEN)
+
+
+def small_ours(oracle: nn.Module, parts: Parts = SAME) -> Classifier:
     steps = plan_of_the_large(NASNET_A, 6, 8)
-    settings: dict[str, object] = {"num_classes": 20, "in_channels": 3, "stem_channels": 12, **other}
-    ours = NASNet(steps, **settings).double().eval()  # type: ignore[arg-type]
+    ours = NASNet(steps, num_classes=20, in_channels=3, stem_channels=12, parts=parts).double().eval()
     loaded = load_weights(ours, oracle.state_dict())
     assert loaded.fresh == ()
     return ours
 
 
-def test_nasnet_equals_timms_but_for_its_pools(small_oracle: nn.Module) -> None:
+def test_nasnet_equals_timms() -> None:
+    oracle = unsettle(small_timms(), EVEN)
+    ours = small_ours(oracle, COUNTING)
+    assert distance(ours, oracle, EVEN) < TOLERANCE
+    assert distance(ours, oracle, ODD) < TOLERANCE
+    assert distance(small_ours(oracle), oracle, EVEN) > 10 * TOLERANCE
+
+
+def test_the_authors_nasnet_equals_timms_but_for_its_pools(small_oracle: nn.Module) -> None:
     ours = small_ours(small_oracle)
     assert distance(ours, small_oracle, EVEN) < TOLERANCE
     assert distance(ours, small_oracle, ODD) < TOLERANCE
@@ -189,8 +199,6 @@ def fill(ours: Cell, theirs: nn.Module) -> None:
 def test_the_large_networks_equal_timms(name: str) -> None:
     torch.manual_seed(0)
     oracle = timm.create_model({"nasnet_a_large": "nasnetalarge", "pnasnet5_large": "pnasnet5large"}[name])
-    if name == "nasnet_a_large":
-        with_the_formulas_pools(oracle)
     unsettle(oracle, EVEN)
     with torch.device("meta"):
         ours = create_model(name)

@@ -23,12 +23,11 @@ KERAS = {
     "ConvNeXtTiny": "convnext_tiny",
     "ConvNeXtSmall": "convnext_small",
     "ConvNeXtBase": "convnext_base",
+    "NASNetMobile": "tf_nasnet_a_mobile",
+    "NASNetLarge": "tf_nasnet_a_large",
 }
-_POOLS = "its reductions pool over zeros at the border, which the authors' program and ours leave out: refused"
 _PREACTIVATED = "strides in the last block of a stage and pools in its shortcut, as no paper's network does: refused"
 KERAS_LEFT_OUT = {
-    "NASNetMobile": _POOLS,
-    "NASNetLarge": _POOLS,
     "ResNet50V2": _PREACTIVATED,
     "ResNet101V2": _PREACTIVATED,
     "ResNet152V2": _PREACTIVATED,
@@ -47,15 +46,15 @@ _SAME_NAME = (
 )
 CADENE = {
     **{name: name for name in _SAME_NAME},
+    "fbresnet152": "resnet152",
     "inceptionv3": "inception_v3",
     "inceptionv4": "inception_v4",
     "inceptionresnetv2": "inception_resnet_v2",
     "nasnetamobile": "nasnet_a_mobile",
-    "nasnetalarge": "nasnet_a_large",
+    "nasnetalarge": "nasnet_a_large_paper",
     "pnasnet5large": "pnasnet5_large",
 }
 CADENE_LEFT_OUT = {
     "cafferesnet101": "Caffe's first pooling: refused by the name of its file",
-    "fbresnet152": "a ResNet whose convolutions have biases: refused",
     **{f"dpn{size}": "dual path networks are not here" for size in ("68", "68b", "92", "98", "107", "131")},
 }

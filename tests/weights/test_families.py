@@ -47,7 +47,7 @@ OWN_ONLY = {
     "polynet",
 }
 
-_ELSEWHERE = ("shufflenet_v1", "mobilenet_v1_0", "nasnet_a_mobile", "pnasnet5_mobile")
+_ELSEWHERE = ("shufflenet_v1", "mobilenet_v1_0", "nasnet_a_mobile", "tf_nasnet_a_large", "pnasnet5_mobile")
 # No other library names its tensors as torchvision and timm do.
 OWN_ONLY |= {name for name in list_models() if any(part in name for part in _ELSEWHERE)}
 
@@ -117,6 +117,7 @@ def of_timm(name: str) -> Make | None:
         "mobilenet_v1": "mobilenetv1_100",
         "tf_mobilenet_v1": "mobilenetv1_100",
         "nasnet_a_large": "nasnetalarge",
+        "nasnet_a_large_paper": "nasnetalarge",
         "pnasnet5_large": "pnasnet5large",
         **{f"{form}efficientnet_v2_{size}": f"{form}efficientnetv2_{size}" for form in ("", "tf_") for size in "sml"},
         "mnasnet_a1": "semnasnet_100",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +18,7 @@ keras = pytest.importorskip("keras")
 
 from topfive.errors import RefusedError  # noqa: E402
 from topfive.models import create_model, nasnet  # noqa: E402
-from topfive.nn.cell import SAME  # noqa: E402
+from topfive.nn.cell import SAME, Parts  # noqa: E402
 from topfive.nn.classifier import Classifier  # noqa: E402
 from topfive.preprocess import Preprocess  # noqa: E402
 from topfive.weights import load_weights  # noqa: E402
@@ -43,6 +42,14 @@ def _one_thread_in_double_precision(monkeypatch: pytest.MonkeyPatch) -> Iterator
     yield
     keras.config.set_floatx(precision)
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _nasnet_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras refuses its mobile NASNet with torch, which can do it."""
+    module = keras.src.applications.nasnet
+    own = {name: getattr(module.backend, name) for name in ("image_data_format", "is_keras_tensor", "name_scope")}
+    monkeypatch.setattr(module, "backend", SimpleNamespace(backend=lambda: "", **own))
 
 
 def randomised(network: Any) -> None:
@@ -75,12 +82,15 @@ def calibrated(network: Any, model: nn.Module, images: torch.Tensor) -> None:
     with torch.no_grad():
         model(images)
     model.eval()
-    layout = next(
-        one for one in LAYOUTS if (names := one.names(model.state_dict())) and set(one.marks) <= set(names.values())
-    )
     layers = {layer.name: layer for layer in network.layers}
+    candidates = [
+        names
+        for layout in LAYOUTS
+        if (names := layout.names(model.state_dict())) and set(layout.marks) <= set(names.values())
+    ]
+    found = max(candidates, key=lambda names: sum(theirs.rpartition(".")[0] in layers for theirs in names.values()))
     counted = [name for name in layers if name.startswith(("conv2d", "batch_normalization"))]
-    for name, theirs in (layout.names(model.state_dict()) or {}).items():
+    for name, theirs in found.items():
         layer, _, leaf = theirs.rpartition(".")
         if leaf not in ("running_mean", "running_var"):
             continue
@@ -173,41 +183,27 @@ def test_answers_are_those_of_keras(
     assert ours < 10 * TOLERANCE
 
 
-def pooled_over_zeros(average: bool) -> Any:
-    """Keras' pooling of a reduction."""
-
-    class Pool(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            height, width = (max((-(-size // 2) - 1) * 2 + 3 - size, 0) for size in x.shape[-2:])
-            x = nn.functional.pad(x, [width // 2, width - width // 2, height // 2, height - height // 2])
-            return nn.functional.avg_pool2d(x, 3, 2) if average else nn.functional.max_pool2d(x, 3, 2)
-
-    plain = SAME.average_pool if average else SAME.max_pool
-    return lambda kernel, stride: plain(kernel, stride) if stride == 1 else Pool()
-
-
-@pytest.fixture
-def _nasnet_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keras refuses its mobile NASNet with torch, which can do it."""
-    module = keras.src.applications.nasnet
-    own = {name: getattr(module.backend, name) for name in ("image_data_format", "is_keras_tensor", "name_scope")}
-    monkeypatch.setattr(module, "backend", SimpleNamespace(backend=lambda: "", **own))
-
-
 @pytest.mark.parametrize("side", [64, 95])
-@pytest.mark.usefixtures("_nasnet_in_torch")
-def test_nasnet_is_keras_but_for_its_pools(side: int, tmp_path: Path) -> None:
-    network = built("NASNetMobile", side)
-    parts = replace(SAME, max_pool=pooled_over_zeros(False), average_pool=pooled_over_zeros(True))
-    steps = nasnet.plan(nasnet.NASNET_A, 4, 44)
-    model = nasnet.NASNet(steps, num_classes=1000, in_channels=3, stem_channels=32, parts=parts).double().eval()
-    assert max(worst(network, model, random_images(side), "NASNetMobile", tmp_path / "a.keras")) < TOLERANCE
-    with pytest.raises(RefusedError, match="pool over zeros at the border"):
-        load_weights(create_model("nasnet_a_mobile"), tmp_path / "a.keras")
+def test_nasnet_is_keras_at_even_and_odd_sizes(side: int, tmp_path: Path) -> None:
+    """The large one, 1/21 as wide."""
+    keras.utils.clear_session()
+    settings = {"penultimate_filters": 24 * 8, "num_blocks": 6, "stem_block_filters": 12, "skip_reduction": True}
+    network = keras.src.applications.nasnet.NASNet((side, side, 3), weights=None, default_size=331, **settings)
+    randomised(network)
+    steps = nasnet.plan_of_the_large(nasnet.NASNET_A, 6, 8)
+
+    def ours(parts: Parts) -> Classifier:
+        return nasnet.NASNet(steps, num_classes=1000, in_channels=3, stem_channels=12, parts=parts).double().eval()
+
+    given = ours(nasnet.OVER_ZEROS)
+    assert max(worst(network, given, random_images(side), "NASNetLarge", tmp_path / "a.keras")) < TOLERANCE
+    for parts in (SAME, nasnet.COUNTING):
+        with pytest.raises(RefusedError, match="pool over zeros at the border: choose tf_nasnet_a_large"):
+            load_weights(ours(parts), tmp_path / "a.keras")
 
 
 _NEAREST = {
-    "NASNetLarge": ("nasnet_a_large", "pool over zeros"),
+    "NASNetMobile": ("nasnet_a_mobile", "pool over zeros at the border: choose tf_nasnet_a_mobile"),
     "ResNet50V2": ("preresnet50", "has no such tensor"),
     "EfficientNetV2B0": ("tf_efficientnet_v2_s", "its shape is|it is missing"),
     "InceptionV3": ("inception_v3", "leaves the padding out: choose its tf_ form"),

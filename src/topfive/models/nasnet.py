@@ -20,6 +20,7 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.conv import bare
 from topfive.nn.genotype import Edge, Genotype, Node, Wiring
 from topfive.nn.measure import count_facts
+from topfive.nn.pool import average_over_zeros, max_over_zeros
 from topfive.nn.sides import Sides
 from topfive.nn.stochastic_depth import StochasticDepth, set_drop_path
 from topfive.preprocess import Preprocess
@@ -199,7 +200,7 @@ def nasnet(
     """A network of any two cells: `cells` is the paper's N, `filters` its F (at least 4); counted on the spot."""
     steps = plan(genotype, cells, filters)
     facts = count_facts(partial(NASNet, steps, stem_channels=stem_channels), size)
-    return _spec(f"nasnet_n{cells}_f{filters}", steps, stem_channels, facts, "", _POOLS, drop_rate)
+    return _spec(f"nasnet_n{cells}_f{filters}", steps, stem_channels, facts, "", _AUTHORS, drop_rate=drop_rate)
 
 
 def _spec(
@@ -208,58 +209,62 @@ def _spec(
     stem_channels: int,
     facts: Facts,
     fact: str,
-    departs: str,
+    pools: str,
+    parts: Parts = SAME,
     drop_rate: float = 0.0,
 ) -> ModelSpec:
     return ModelSpec(
         name=name,
         family="NASNet",
         paper=PAPER,
-        build=partial(NASNet, steps, stem_channels=stem_channels, drop_rate=drop_rate),
+        build=partial(NASNet, steps, stem_channels=stem_channels, parts=parts, drop_rate=drop_rate),
         preprocess=preprocess(facts.input_size),
         facts=facts,
         fact=fact,
-        departs=departs,
+        departs=f"{pools}; the auxiliary head of training is built where asked for, and not counted",
         sides=sides(steps, facts.input_size),
     )
 
 
-_POOLS = (
-    "pools leave the padding out, as TensorFlow's SAME does; the auxiliary head of training is built where asked for, "
-    "and not counted"
+_AUTHORS = "pools leave the padding out, as the authors' program does"
+_TIMM = (
+    "average pools with a stride count the zeros of the padding, as timm's, where the authors' program leaves them out"
 )
+_KERAS = "pools with a stride take the zeros of the padding for pixels, as Keras', where the authors' program does not"
+COUNTING = replace(SAME, average_pool=average_over_zeros)
+OVER_ZEROS = replace(COUNTING, max_pool=max_over_zeros)
+
+
+def _mobile(name: str, pools: str, parts: Parts) -> ModelSpec:
+    facts = Facts(
+        5_289_978,
+        563_638_816,
+        reported=(
+            Reported("top1_error", 0.26, "table 3", "ImageNet val, 1 crop"),
+            Reported("top5_error", 0.084, "table 3", "ImageNet val, 1 crop"),
+        ),
+    )
+    return _spec(name, plan(NASNET_A, 4, 44), 32, facts, "nasnet_a_mobile", pools, parts)
+
+
+def _large(name: str, pools: str, parts: Parts) -> ModelSpec:
+    facts = Facts(
+        88_753_150,
+        23_783_414_658,
+        input_size=331,
+        reported=(
+            Reported("top1_error", 0.173, "table 2", "ImageNet val, 1 crop"),
+            Reported("top5_error", 0.038, "table 2", "ImageNet val, 1 crop"),
+        ),
+    )
+    pools += "; the first cell after a reduction skips the cell before it, as in the authors' program"
+    return _spec(name, plan_of_the_large(NASNET_A, 6, 168), 96, facts, "nasnet_a_large", pools, parts, drop_rate=0.3)
+
 
 VARIANTS = (
-    _spec(
-        "nasnet_a_mobile",
-        plan(NASNET_A, 4, 44),
-        32,
-        Facts(
-            5_289_978,
-            563_638_816,
-            reported=(
-                Reported("top1_error", 0.26, "table 3", "ImageNet val, 1 crop"),
-                Reported("top5_error", 0.084, "table 3", "ImageNet val, 1 crop"),
-            ),
-        ),
-        "nasnet_a_mobile",
-        _POOLS,
-    ),
-    _spec(
-        "nasnet_a_large",
-        plan_of_the_large(NASNET_A, 6, 168),
-        96,
-        Facts(
-            88_753_150,
-            23_783_414_658,
-            input_size=331,
-            reported=(
-                Reported("top1_error", 0.173, "table 2", "ImageNet val, 1 crop"),
-                Reported("top5_error", 0.038, "table 2", "ImageNet val, 1 crop"),
-            ),
-        ),
-        "nasnet_a_large",
-        f"{_POOLS}; the first cell after a reduction skips the cell before it, as in the authors' program",
-        drop_rate=0.3,
-    ),
+    _mobile("nasnet_a_mobile", _AUTHORS, SAME),
+    _mobile("tf_nasnet_a_mobile", _KERAS, OVER_ZEROS),
+    _large("nasnet_a_large", _TIMM, COUNTING),
+    _large("nasnet_a_large_paper", _AUTHORS, SAME),
+    _large("tf_nasnet_a_large", _KERAS, OVER_ZEROS),
 )

@@ -12,6 +12,12 @@ from torch.nn import functional as F
 covering = partial(nn.MaxPool2d, 3, 2, ceil_mode=True)  # Caffe's: rounds up, so that no pixel is left out
 
 
+def same_edges(maps: Tensor, kernel: int, stride: int) -> list[int]:
+    """What TensorFlow's SAME lays around `maps` [N, C, H, W]: left, right, top, bottom."""
+    height, width = (max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in maps.shape[-2:])
+    return [width // 2, width - width // 2, height // 2, height - height // 2]
+
+
 class SameMaxPool2d(nn.MaxPool2d):
     """Max pooling under TensorFlow's SAME: ceil(input / stride), an odd row goes to the right and to the bottom."""
 
@@ -20,10 +26,7 @@ class SameMaxPool2d(nn.MaxPool2d):
         self.kernel, self.step = kernel, stride
 
     def forward(self, input: Tensor) -> Tensor:
-        height, width = (
-            max((-(-size // self.step) - 1) * self.step + self.kernel - size, 0) for size in input.shape[-2:]
-        )
-        edges = [width // 2, width - width // 2, height // 2, height - height // 2]
+        edges = same_edges(input, self.kernel, self.step)
         return cast(Tensor, super().forward(F.pad(input, edges, value=-torch.inf)))
 
 
@@ -35,10 +38,19 @@ class SameAvgPool2d(nn.AvgPool2d):
         self.kernel, self.step = kernel, stride
 
     def forward(self, input: Tensor) -> Tensor:
-        top, left = (
-            max((-(-size // self.step) - 1) * self.step + self.kernel - size, 0) // 2 for size in input.shape[-2:]
-        )  # rounding the size up adds the last row and column
+        left, _, top, _ = same_edges(input, self.kernel, self.step)  # rounding the size up adds the last row and column
         return F.avg_pool2d(input, self.kernel, self.step, (top, left), ceil_mode=True, count_include_pad=False)
+
+
+class SameZeros2d(nn.Module):
+    """Zeros as TensorFlow's SAME would lay them, for a pooling that takes them for pixels."""
+
+    def __init__(self, kernel: int, stride: int):
+        super().__init__()
+        self.kernel, self.step = kernel, stride
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.pad(input, same_edges(input, self.kernel, self.step))
 
 
 def same_max(kernel: int, stride: int) -> nn.Module:
@@ -50,3 +62,17 @@ def same_average(kernel: int, stride: int) -> nn.Module:
     if stride == 1 and kernel % 2:
         return nn.AvgPool2d(kernel, 1, kernel // 2, count_include_pad=False)
     return SameAvgPool2d(kernel, stride)
+
+
+def max_over_zeros(kernel: int, stride: int) -> nn.Module:
+    """Where it strides, the border is never below zero."""
+    if stride == 1:
+        return same_max(kernel, stride)
+    return nn.Sequential(SameZeros2d(kernel, stride), nn.MaxPool2d(kernel, stride))
+
+
+def average_over_zeros(kernel: int, stride: int) -> nn.Module:
+    """Where it strides, the mean at the border is of zeros, too."""
+    if stride == 1:
+        return same_average(kernel, stride)
+    return nn.Sequential(SameZeros2d(kernel, stride), nn.AvgPool2d(kernel, stride))

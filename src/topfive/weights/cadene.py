@@ -5,9 +5,13 @@ Most are torchvision's with another name for the head, and for the hidden layers
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from topfive.weights.descendants import DENSENET
 from topfive.weights.families import ALEXNET, RESNET, VGG
@@ -70,6 +74,29 @@ CADENE = (
     _headed(SQUEEZENET, "last_conv"),
     RESNEXT,
 )
+
+_FOLLOWED = re.compile(r"((?:layer[1-4]\.\d{1,3}\.)?)(?:conv([123])|(downsample)\.0)\.bias")
+
+
+def without_offsets(state: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Without the biases of `fbresnet152`'s convolutions, which the normalisation after each takes off again.
+
+    That is exact: each is taken off the running mean instead.  What does not fit stays, and is refused as unknown.
+    """
+    if "last_linear.weight" not in state or "conv1.bias" not in state:
+        return state
+    folded = dict(state)
+    for name in [name for name in folded if isinstance(name, str)]:
+        if (match := _FOLLOWED.fullmatch(name)) is None:
+            continue
+        block, number, shortcut = match.groups()
+        mean = f"{block}downsample.1.running_mean" if shortcut else f"{block}bn{number}.running_mean"
+        bias, offset = folded[name], folded.get(mean)
+        if isinstance(bias, Tensor) and isinstance(offset, Tensor) and bias.shape == offset.shape:
+            folded[mean] = offset - bias
+            del folded[name]
+    return folded
+
 
 _CAFFE = "cafferesnet101"  # its tensors have the names and shapes of another ResNet's
 

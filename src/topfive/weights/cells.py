@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 
+from torch import nn
+
+from topfive.nn.pool import SameAvgPool2d, SameMaxPool2d
 from topfive.weights.layout import Layout, Rule
 
 _MOBILE, _LARGE = 4, 6  # N
@@ -55,20 +59,48 @@ def _rules(cell: Callable[[int], str], stem: str, reduction: str) -> tuple[Rule,
     )
 
 
+def _has(model: nn.Module, pool: type[nn.Module]) -> bool:
+    return any(isinstance(module, pool) for module in model.modules())
+
+
+def _unless_over_zeros(form: str) -> Callable[[nn.Module], str]:
+    """Against the networks that pool as Keras' do; `form` is the one to choose instead."""
+    why = f"only Keras' has zeros in its max pools: choose {form}"
+    return lambda model: "" if _has(model, SameMaxPool2d) else why
+
+
+# timm's large network has Cadene's tensors by Cadene's names, and pools otherwise: at a border with a stride its means
+# count the zeros.  What is called neither way may be of both, and is taken for what the network computes.
+_TIMMS = re.compile(r"nasnetalarge(-dc4a7b8b\.pth|\..*)?")
+_CADENES = re.compile(r"nasnetalarge-a1897284\.pth")
+
+
+def _of_the_other_library(model: nn.Module, named: str) -> str:
+    leaves_out = _has(model, SameAvgPool2d)
+    if leaves_out and _TIMMS.fullmatch(named):
+        return "timm's average pools count the zeros at the border: choose nasnet_a_large"
+    if not leaves_out and _CADENES.fullmatch(named):
+        return "the average pools of pretrainedmodels leave the padding out: choose nasnet_a_large_paper"
+    return ""
+
+
 NASNET = Layout(
-    "timm",
+    "timm (or pretrainedmodels)",
     "NASNet-A large",
     marks=("conv0.conv.weight", "cell_stem_1.path_1.conv.weight", "cell_17.conv_1x1.conv.weight"),
     rules=_rules(partial(_nasnet_cell, _LARGE), "conv0", ""),
+    differs=_unless_over_zeros("nasnet_a_large, or nasnet_a_large_paper for those of pretrainedmodels"),
+    disagrees=_of_the_other_library,
 )
 NASNET_MOBILE = Layout(
     "pretrainedmodels",
     "NASNet-A mobile",
     marks=("conv0.conv.weight", "cell_stem_1.path_1.conv.weight"),
     rules=_rules(partial(_nasnet_cell, _MOBILE), "conv0", ""),
+    differs=_unless_over_zeros("nasnet_a_mobile"),
 )
 PNASNET = Layout(
-    "timm",
+    "timm (or pretrainedmodels)",
     "PNASNet",
     marks=("conv_0.conv.weight", "cell_stem_1.conv_prev_1x1.path_1.conv.weight"),
     rules=_rules(_pnasnet_cell, "conv_0", "conv_prev_1x1."),

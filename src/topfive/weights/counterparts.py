@@ -29,6 +29,8 @@ _IN_TIMM = {
     "mobilenet_v2_140": "mobilenetv2_140",
     "tf_mobilenet_v3_large": "tf_mobilenetv3_large_100",
     "tf_mobilenet_v3_small": "tf_mobilenetv3_small_100",
+    "nasnet_a_large": "nasnetalarge",
+    "pnasnet5_large": "pnasnet5large",
     "mnasnet_a1": "semnasnet_100",
     "mnasnet_b1": "mnasnet_100",
     "vit_b_16": "vit_base_patch16_224",

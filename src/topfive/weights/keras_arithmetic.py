@@ -39,8 +39,6 @@ def first_strides(model: nn.Module) -> str:
     return "" if conv.kernel_size == (1, 1) and conv.stride == (2, 2) else "Keras' is the published form: choose _v1"
 
 
-def zeros_in_pools(model: nn.Module) -> str:
+def zeros_in_pools(model: nn.Module) -> bool:
     """Keras lays zeros around what NASNet's reductions pool, and takes them for pixels."""
-    if any(isinstance(module, SameMaxPool2d | SameAvgPool2d) for module in model.modules()):
-        return "Keras' reductions pool over zeros at the border; these leave them out, as the authors' program does"
-    return ""
+    return not any(isinstance(module, SameMaxPool2d | SameAvgPool2d) for module in model.modules())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from torch import nn
+
 from topfive.weights.keras_arithmetic import zeros_in_pools
 from topfive.weights.layout import Layout, Rule
 
@@ -21,8 +23,11 @@ def _cell(cells: int, number: int) -> tuple[str, str]:
     return "normal", str(done + position + min(stage, 1))  # the second reduction takes no number
 
 
-def _nasnet(cells: int) -> Layout:
-    """Of `cells` in each of three stages."""
+def _nasnet(cells: int, form: str) -> Layout:
+    """Of `cells` in each of three stages; `form` is our network that computes as Keras' does."""
+
+    def differs(model: nn.Module) -> str:
+        return "" if zeros_in_pools(model) else f"Keras' reductions pool over zeros at the border: choose {form}"
 
     def within(leaf: str) -> Callable[[int], str]:
         def name(number: int) -> str:
@@ -65,8 +70,8 @@ def _nasnet(cells: int) -> Layout:
             *nodes,
             ("head", "predictions"),
         ),
-        differs=zeros_in_pools,
+        differs=differs,
     )
 
 
-NASNET = (_nasnet(4), _nasnet(6))
+NASNET = (_nasnet(4, "tf_nasnet_a_mobile"), _nasnet(6, "tf_nasnet_a_large"))

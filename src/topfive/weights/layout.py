@@ -24,8 +24,9 @@ class Layout:
     `maps` has, by patterns of our tensors, height and width of what is a map in theirs and none in ours: of a linear
     layer that is a convolution there, of a scale with a place for every channel.
     `differs` says how a network of ours, all of whose names fit, computes another thing than theirs, "" where it does
-    not; None where theirs come in several arithmetics, and the user has to know.  `aside` are beginnings of their names
-    that may be there without being here: of side classifiers.
+    not; None where theirs come in several arithmetics, and the user has to know.  `disagrees` says the same of a source
+    that calls itself by a name, the network's or a file's, where only that tells two libraries apart.  `aside` are
+    beginnings of their names that may be there without being here: of side classifiers.
     """
 
     library: str
@@ -35,6 +36,7 @@ class Layout:
     through: bool = False
     maps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     differs: Callable[[nn.Module], str] | None = None
+    disagrees: Callable[[nn.Module, str], str] | None = None
     aside: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -56,6 +58,11 @@ class Layout:
             else:
                 return None
         return found
+
+    def objection(self, model: nn.Module, named: str) -> str:
+        """Why weights that call themselves `named`, "" where they do not, are not for the arithmetic of `model`."""
+        why = self.differs(model) if self.differs is not None else ""
+        return why or (self.disagrees(model, named) if self.disagrees is not None and named else "")
 
     def shaped(self, name: str, tensor: Tensor) -> Tensor:
         """Our tensor `name` in their shape."""

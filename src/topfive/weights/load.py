@@ -96,8 +96,7 @@ def _matched(model: Classifier, target: Mapping[str, Tensor], contents: Contents
         raise _misfit(contents, next(iter(target)), "it is missing, as everything is")
     match = recognise(target, given)
     if match.share >= _ENOUGH:
-        differs = match.layout.differs if match.layout is not None else None
-        if differs is not None and (why := differs(model)):
+        if match.layout is not None and (why := match.layout.objection(model, contents.named)):
             raise refused(contents.path, f"the names fit, but not the arithmetic. {why}", "")
         return match
     known = set(target) | set(match.names.values() if match.layout is not None else ())

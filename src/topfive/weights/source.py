@@ -32,6 +32,11 @@ class Contents:
     labels: Labels | None = None
     architecture: str = ""
 
+    @property
+    def named(self) -> str:
+        """What it calls itself: its network, else its file."""
+        return self.architecture or (self.path.name if self.path is not None else "")
+
 
 def resolve(name: str, model: str | None = None) -> Path:
     """The file or folder that `name` stands for, looked for on this machine and then downloaded.
@@ -58,7 +63,7 @@ def resolve(name: str, model: str | None = None) -> Path:
 def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Contents:
     """The values and whatever is said about them.  RefusedError where nothing can be read."""
     if isinstance(source, Mapping):
-        return Contents(files.unwrapped(source))
+        return Contents(cadene.without_offsets(files.unwrapped(source)))
     path = Path(source)
     file = _in_folder(path) if os.path.isdir(path) else path
     content = files.contents_of(file)
@@ -67,7 +72,7 @@ def read(source: Mapping[str, Any] | str | os.PathLike[str]) -> Contents:
         return _artifact(file)
     if kind == files.KERAS:
         return Contents(keras.tensors_of(file, content), file, keras.preprocess_of(file))
-    tensors = files.tensors_of(file, content, kind)
+    tensors = cadene.without_offsets(files.tensors_of(file, content, kind))
     if why := cadene.differs(file):
         raise files.refused(file, why, "")
     beside = file.with_name(hub.CONFIG)

@@ -110,13 +110,16 @@ INCEPTION = {
         took="32 GPUs",
         departs="the decay is Inception's; paths are left out at random only where --drop-path asks for it",
     ),
-    "nasnet*": Training(
-        source="Zoph et al. 2017, arXiv:1707.07012, appendix A, and the authors' program; recalled",
-        batch=32,
-        rate=0.04,
-        epsilon=1.0,
-        settings=RMSPROP | {"epochs": 250, "decay_epochs": 2.4, "decay_rate": 0.97, "clip_grad": 10.0},
-        departs=f"{ONE_MACHINE}; the paper names no epochs, these bring the rate to a twenty-fifth",
+    **dict.fromkeys(
+        ("nasnet*", "tf_nasnet*"),
+        Training(
+            source="Zoph et al. 2017, arXiv:1707.07012, appendix A, and the authors' program; recalled",
+            batch=32,
+            rate=0.04,
+            epsilon=1.0,
+            settings=RMSPROP | {"epochs": 250, "decay_epochs": 2.4, "decay_rate": 0.97, "clip_grad": 10.0},
+            departs=f"{ONE_MACHINE}; the paper names no epochs, these bring the rate to a twenty-fifth",
+        ),
     ),
     "pnasnet*": Training(
         source="Liu et al. 2017, arXiv:1712.00559, sec. 5, as NASNet, and the authors' program; recalled",
