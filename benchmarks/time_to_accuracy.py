@@ -211,7 +211,9 @@ def peer_run(wanted: dict[str, Any], folder: Path) -> dict[str, Any]:
             loop.after_epoch(epoch + 1)
         loop.model.load_state_dict(kept["model"])
         loop.optimizer.load_state_dict(kept["optimizer"])  # with the rate at which the schedule stood
-    base = spent[-1] if spent else (0.0, 0.0)
+    base = (0.0, 0.0)
+    if spent:  # a second start is not the loop's
+        base = spent[-1][0] - tree_seconds(), spent[-1][1] - (time.monotonic() - began)
     for epoch in range(len(spent), wanted["epochs"]):
         torch.manual_seed(wanted["seed"] * 1000 + epoch)  # order and crops are those of an uninterrupted run
         for _ in loop.epoch(epoch):
