@@ -30,6 +30,15 @@ def test_from_a_table_to_answers(tmp_path, capsys):
     assert run(["evaluate", told["artifact"], str(out / "split.csv"), "--data-root", str(table.parent), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["mean_average_precision"] == told["mean_average_precision"]
 
+    picture, maps = str(table.parent / "0001.png"), tmp_path / "maps"
+    assert run(["predict", "--model", told["artifact"], picture, "--json"]) == 0
+    sure = {each["label"]: each["probability"] for each in json.loads(capsys.readouterr().out)["predictions"]}
+    assert sure
+    assert run(["explain", picture, "--model", told["artifact"], "--out", str(maps), "--json"]) == 0
+    explained = json.loads(capsys.readouterr().out)["explanations"]
+    found = {each["label"]: each["probability"] for each in explained}
+    assert all(found[name] == pytest.approx(probability, abs=1e-4) for name, probability in sure.items())
+
     answers = {}
     pictures = [str(path) for path in sorted(table.parent.glob("*.png"))[:40]]
     assert run(["predict", "--model", told["artifact"], *pictures, "--json"]) == 0

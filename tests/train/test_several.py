@@ -172,6 +172,14 @@ def test_what_means_one_class_is_refused(tmp_path, settings, todo):
     assert not (tmp_path / "config.yaml").exists()
 
 
+def test_a_teacher_of_several_labels_teaches_no_single_class(finished, tmp_path):
+    splits = shapes()
+    one = {name: dataclasses.replace(part, labels=part.labels.argmax(1)) for name, part in splits.parts()}
+    recipe = dataclasses.replace(RECIPE, loss="cross_entropy", teacher=str(finished.artifact))
+    with pytest.raises(RefusedError, match="do not exclude each other"):
+        go(tmp_path, dataclasses.replace(splits, **one), recipe)
+
+
 @pytest.mark.parametrize("part", ["train", "val", "test"])
 def test_a_part_without_a_label_is_told_before_training(tmp_path, part):
     splits = shapes()
@@ -215,5 +223,5 @@ def test_weights_make_yes_and_no_count_alike():
 def test_the_labels_choose_the_task():
     splits = shapes()
     assert task_for(splits).metric == "val_map"
-    one = {name: ArrayDataset(part.images, part.labels.argmax(1), CLASSES, name) for name, part in splits.parts()}
+    one = {name: dataclasses.replace(part, labels=part.labels.argmax(1)) for name, part in splits.parts()}
     assert task_for(dataclasses.replace(splits, **one)).metric == "val_top1"

@@ -22,7 +22,7 @@ from topfive.cli.paths import image_files
 from topfive.errors import ResourceError, SkippedError, UsageError, nearest, need, shown
 from topfive.images import ImageError
 from topfive.labels import Labels
-from topfive.predictor import softmax
+from topfive.predictor import sigmoid, softmax
 from topfive.preprocess import Pixels
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ def _explain_one(
         return
     image = told.preprocess.normalise(pixels[None])
     with torch.no_grad():
-        probabilities = softmax(question.network(torch.from_numpy(image)).numpy(), told.temperature)[0]
+        answer_of = softmax if told.activation == "softmax" else sigmoid
+        probabilities = answer_of(question.network(torch.from_numpy(image)).numpy(), told.temperature)[0]
     classes = np.argsort(-probabilities, kind="stable")[:top] if chosen is None else np.array([chosen])
     black = told.preprocess.normalise(np.zeros_like(pixels)[None])[0]
     seen, answer["explanations"] = coloured(pixels), []

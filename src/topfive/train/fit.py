@@ -203,13 +203,16 @@ def starting_point(recipe: Recipe, splits: Splits, watch: Watch) -> tuple[Classi
 
 
 def taught_by(recipe: Recipe, splits: Splits, preprocess: Preprocess) -> Teacher | None:
-    """The finished network whose answers are learnt too.  RefusedError where it knows other classes."""
+    """The finished network whose answers are learnt too.  RefusedError where it answers otherwise than ours will."""
     if recipe.teacher is None:
         return None
     model, told = trained(recipe.teacher)
     if told.labels.names != labels_of(splits).names:
         why = f"it knows {len(told.labels)} classes, the images have {len(splits.classes)}, or others, or another order"
         raise RefusedError("teacher", recipe.teacher, why, "Give one that was trained on the same classes")
+    if told.activation != "softmax":
+        why = "its classes do not exclude each other, those of the images do"
+        raise RefusedError("teacher", recipe.teacher, why, "Give one that was trained on images of one class")
     return Teacher(model, told.preprocess, preprocess)
 
 
