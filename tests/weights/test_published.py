@@ -137,8 +137,9 @@ def test_the_tags_are_those_that_timm_takes() -> None:
 
 
 def test_every_network_of_ours_with_timms_name_is_in_the_table() -> None:
+    networks = timm.list_models()  # without the names that timm has given up, of which tf_inception_v3 is one
     for name in list_models():
         theirs = counterparts._IN_TIMM.get(name, name)
-        assert not timm.is_model(theirs) or theirs in counterparts.TAGS, name
+        assert theirs not in networks or theirs in counterparts.TAGS, name
     assert counterparts.of_timm("mobilenetv2_100") == "mobilenet_v2"
     assert counterparts.of_timm("resnet50") == "resnet50"
