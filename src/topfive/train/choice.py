@@ -85,6 +85,8 @@ def warmed_up(base: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     The falls of the base's own schedule come at the same shares of the run.
     """
+    if "img_size" in settings:
+        settings = {"start_size": None, **settings}  # the base's own is for its own size
     if "epochs" not in settings:
         return dict(settings)
     most = float(settings["epochs"]) / 4

@@ -20,6 +20,7 @@ from topfive.nn.stochastic_depth import set_drop_path
 from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe, differences, recipe_from
 from topfive.spec import ModelSpec
+from topfive.train.batches import side_at
 from topfive.train.placement import Placement
 from topfive.train.policies import policy_from
 from topfive.train.recipes import SMALL_SIDE
@@ -81,14 +82,18 @@ def rehearse(recipe: Recipe, splits: Splits, preprocess: Preprocess) -> None:
     """
     if recipe.aa is not None:
         policy_from(recipe.aa)
+    batch, side = min(recipe.batch_size, len(splits.train)), preprocess.side
+    if recipe.start_size is not None and recipe.start_size > side:
+        why = f"{recipe.start_size} pixels do not grow to {side}"
+        raise UsageError("--start-size", str(recipe.start_size), why, "Use a smaller one")
     with torch.device("meta"):
         network = build(recipe, splits).train()
-        batch = min(recipe.batch_size, len(splits.train))
-        try:
-            network(torch.empty(batch, preprocess.channels, preprocess.side, preprocess.side))
-        except (RuntimeError, ValueError) as error:
-            why = f"{recipe.model} cannot learn from {batch} images of {preprocess.side} pixels at a time ({error})"
-            raise UsageError("cannot train", None, why, "Use a larger --img-size or --batch-size") from None
+        for seen in {side, side_at(recipe, side, 0)}:
+            try:
+                network(torch.empty(batch, preprocess.channels, seen, seen))
+            except (RuntimeError, ValueError) as error:
+                why = f"{recipe.model} cannot learn from {batch} images of {seen} pixels at a time ({error})"
+                raise UsageError("cannot train", None, why, "Use a larger --img-size or --batch-size") from None
 
 
 def _statistics(dataset: ImageDataset, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
