@@ -6,10 +6,7 @@ import hashlib
 import inspect
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -23,7 +20,6 @@ from topfive.cli.train import train
 from topfive.errors import StoppedError
 from topfive.train import Recipe, Run
 
-MAIN = "from topfive.cli import main; main()"
 PINNED = ["--threads", "1", "--memory-format", "contiguous", "--workers", "1"]  # nothing to be measured
 QUICK = ["--model", "lenet5", "--epochs", "2", "--batch-size", "8", *PINNED]
 STEPS = 8  # of QUICK on the photographs: 32 train, 4 val and 4 test
@@ -174,40 +170,6 @@ def write_config(folder, asked):
     config = configuration(recipe, splits, preprocess_for(recipe, splits), Placement(1, False), around.source)
     with Run(folder) as run:
         run.write_config(config)
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_from_outside(photographs, tmp_path, number, code):
-    out = tmp_path / "run"
-    arguments = ["train", str(photographs), "--model", "lenet5", "--epochs", "100000", *PINNED, "--out", str(out)]
-    process = subprocess.Popen([sys.executable, "-c", MAIN, *arguments], stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if line.startswith("epoch"):
-            break
-    process.send_signal(number)
-    err = process.stderr.read()
-    process.stderr.close()
-    assert process.wait() == code, err
-    step = int(re.search(r"at step (\d+), all saved", error_line(err))[1])
-    (newest,) = (out / "checkpoints").iterdir()
-    assert newest.name.startswith(f"step-{step:08d}-")
-
-
-def test_a_run_in_use_is_5(photographs, tmp_path, capsys):
-    with Run(tmp_path / "run"):
-        assert run(["train", str(photographs), *QUICK, "--out", str(tmp_path / "run"), "--json"]) == 5
-    assert f"in use by process {os.getpid()}" in error_line(answer(capsys, 5)[1])
-
-
-def test_a_run_whose_reader_goes_away_ends_well(photographs, tmp_path):
-    out = tmp_path / "run"
-    arguments = ["train", str(photographs), *QUICK, "--out", str(out), "--json"]
-    read, write = os.pipe()
-    os.close(read)
-    with os.fdopen(write, "wb") as gone:
-        code = subprocess.run([sys.executable, "-c", MAIN, *arguments], stdout=gone, stderr=gone).returncode
-    assert code == 0
-    assert (out / "report.html").exists()
 
 
 # What cannot be meant
