@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -39,33 +39,41 @@ def chosen(splits: Splits, settings: Mapping[str, Any], watch: Watch) -> Recipe:
     Says in three lines what was chosen and why.
     """
     seconds = float(settings.get("time") or SECONDS)
-    for recipe in _candidates(splits, settings):
-        epochs = affordable(recipe, splits, USED * seconds)
-        if epochs >= ENOUGH:
-            break
+    choose = _of_small_images if is_small(splits) else _of_photographs
+    recipe, epochs = choose(splits, settings, USED * seconds)
     epochs = min(MOST, max(1, epochs))
     images = f"{len(splits.train):,} images of {len(splits.classes)} classes to learn from"
     start = "small ones, from scratch" if recipe.weights is None else f"photographs, from {recipe.weights} weights"
     watch.note(f"{splits.name}: {images}, {start}")
     watch.note(f"{recipe.model}, the strongest choice here that sees them {ENOUGH} times within {seconds:.0f} s")
-    watch.note(
-        f"{epochs} epochs fill the time on {available_cores()} cores; --time, --model and --recipe say otherwise"
-    )
+    watch.note(f"{epochs} epochs fill the time on {available_cores()} cores; change it by --time, --model, --recipe")
     fitted = {"epochs": epochs, "time": seconds, **settings}
     return recipe_from({**dataclasses.asdict(recipe), **warmed_up(recipe, fitted)})
 
 
-def _candidates(splits: Splits, settings: Mapping[str, Any]) -> Iterator[Recipe]:
-    """Whole recipes, from strong to quick."""
-    if is_small(splits):
-        found = [quick(spec(name), splits) for name in SMALL]
-    else:
-        found = [dataclasses.replace(fine_tune(spec(PHOTOGRAPHS), splits), img_size=side) for side in SIDES]
-    return (recipe_from({**dataclasses.asdict(each), **settings}) for each in found)
+def _of_small_images(splits: Splits, settings: Mapping[str, Any], seconds: float) -> tuple[Recipe, int]:
+    """The strongest network that sees the images often enough, and how often."""
+    for name in SMALL:
+        recipe = recipe_from({**dataclasses.asdict(quick(spec(name), splits)), **settings})
+        epochs = int(seconds / epoch_seconds(recipe, splits))
+        if epochs >= ENOUGH:
+            break
+    return recipe, epochs
 
 
-def affordable(recipe: Recipe, splits: Splits, seconds: float) -> int:
-    """Epochs that fit into `seconds` on this machine, by the speed of a few steps on noise.
+def _of_photographs(splits: Splits, settings: Mapping[str, Any], seconds: float) -> tuple[Recipe, int]:
+    """The closest look that is often enough, and how often; only the closest is timed: the others cost as pixels do."""
+    base = dataclasses.replace(fine_tune(spec(PHOTOGRAPHS), splits), img_size=SIDES[0])
+    closest = epoch_seconds(recipe_from({**dataclasses.asdict(base), **settings}), splits)
+    for side in SIDES:
+        epochs = int(seconds / (closest * (side / SIDES[0]) ** 2))
+        if epochs >= ENOUGH:
+            break
+    return recipe_from({**dataclasses.asdict(base), "img_size": side, **settings}), epochs
+
+
+def epoch_seconds(recipe: Recipe, splits: Splits) -> float:
+    """What an epoch takes on this machine, by a few steps on noise.
 
     A smaller image is taken to cost as its pixels do, and an image that is only answered a third of one learnt from.
     """
@@ -77,7 +85,7 @@ def affordable(recipe: Recipe, splits: Splits, seconds: float) -> int:
     stages = dataclasses.replace(recipe, epochs=STAGES, warmup_epochs=0, freeze_epochs=0)
     sides = [side_at(stages, preprocess.side, stage) for stage in range(STAGES)]
     learnt = max(1, len(splits.train) // batch) * sum((side / preprocess.side) ** 2 for side in sides) / STAGES
-    return int(seconds / (step * (learnt + len(splits.val) / batch / 3)))
+    return step * (learnt + len(splits.val) / batch / 3)
 
 
 def warmed_up(base: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
