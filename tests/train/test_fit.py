@@ -489,7 +489,7 @@ def test_placement_is_measured_where_it_is_not_given(tmp_path, monkeypatch):
     monkeypatch.setattr("topfive.train.placement.ROUNDS", 1)
     go(tmp_path, threads=None, channels_last=None, placement_cache=tmp_path / "cache.json")
     placement = Run(tmp_path).config["placement"]
-    assert placement.keys() == {"threads", "channels_last"}
+    assert placement.keys() == {"threads", "channels_last", "precision", "compiled"}
     assert (tmp_path / "cache.json").exists()
 
 
