@@ -43,14 +43,15 @@ def test_a_recipe_survives_its_dictionary():
 def test_every_field_changes_the_digest():
     base = Recipe(model="lenet5")
     other = {
-        "model": "vgg11", "epochs": 7, "batch_size": 4, "opt": "adamw", "lr": 0.5, "momentum": 0.1,
-        "weight_decay": 0.1, "sched": "step", "time": 60.0, "decay_milestones": (3.0, 5.0), "warmup_epochs": 1.0, "decay_epochs": 3.0, "decay_rate": 0.5,
-        "clip_grad": 1.0, "loss": "rbf_mse", "smoothing": 0.1, "model_ema": 0.9, "amp": True, "shift": 1,
-        "scale": (0.5, 1.0), "resize": (1.5, 2.0), "hflip": 0.5, "img_size": 64, "weights": "imagenet", "seed": 1, "grad_accum_steps": 2,
-        "aug_repeats": 2, "sampler": "balanced", "bias_decay": True, "layer_decay": 0.5, "freeze_epochs": 1.0,
-        "zero_gamma": True, "power": 2.0, "class_weights": "balanced", "auxiliary": True, "teacher": "runs/a",
-        "teacher_share": 0.1, "teacher_temperature": 4.0, "drop": 0.1, "drop_path": 0.1, "start_size": 16, "rotate": 5.0,
-        "vflip": 0.5, "aa": "trivial", "color_jitter": 0.1, "lighting": 0.1, "reprob": 0.1, "mixup": 0.2, "cutmix": 1.0,
+        "model": "vgg11", "epochs": 7, "time": 60.0, "batch_size": 4, "grad_accum_steps": 2, "aug_repeats": 2,
+        "sampler": "balanced", "opt": "adamw", "lr": 0.5, "momentum": 0.1, "weight_decay": 0.1, "bias_decay": True,
+        "layer_decay": 0.5, "freeze_epochs": 1.0, "clip_grad": 1.0, "model_ema": 0.9, "zero_gamma": True, "amp": True,
+        "sched": "step", "warmup_epochs": 1.0, "decay_epochs": 3.0, "decay_milestones": (3.0, 5.0), "decay_rate": 0.5,
+        "power": 2.0, "loss": "rbf_mse", "smoothing": 0.1, "class_weights": "balanced", "auxiliary": True,
+        "teacher": "runs/a", "teacher_share": 0.1, "teacher_temperature": 4.0, "drop": 0.1, "drop_path": 0.1,
+        "img_size": 64, "start_size": 16, "scale": (0.5, 1.0), "resize": (1.5, 2.0), "shift": 1, "rotate": 5.0,
+        "hflip": 0.5, "vflip": 0.5, "aa": "trivial", "color_jitter": 0.1, "lighting": 0.1, "reprob": 0.1, "mixup": 0.2,
+        "cutmix": 1.0, "weights": "imagenet", "seed": 1,
     }  # fmt: skip
     assert set(other) == {field.name for field in dataclasses.fields(Recipe)}
     digests = {dataclasses.replace(base, **{name: value}).digest() for name, value in other.items()}

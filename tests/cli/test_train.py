@@ -242,7 +242,7 @@ def test_data_with_faults_that_are_survived_and_named(name, tmp_path, capsys, tr
 def test_few_epochs_need_no_word_about_the_warm_up(photographs, tmp_path, trained):
     for epochs in (1, 2, 60):
         assert run(["train", str(photographs), "--model", "resnet18", "--epochs", str(epochs)]) == 0
-    assert [asked[0].warmup_epochs for asked in trained] == [0.5, 1.0, 3.0]
+    assert [asked[0].warmup_epochs for asked in trained] == [0.25, 0.5, 3.0]
 
 
 def test_other_data_at_resume_are_refused(photographs, table, tmp_path, trained, capsys):
@@ -275,10 +275,15 @@ def test_every_field_of_a_recipe_has_its_flag_and_every_flag_its_help():
 
 SETTINGS = {
     "model": "lenet5",
-    **{"epochs": 3, "batch_size": 7, "lr": 0.25, "opt": "rmsprop", "momentum": 0.5, "weight_decay": 0.125},
-    **{"sched": "step", "warmup_epochs": 0.5, "decay_epochs": 2.0, "decay_rate": 0.5, "clip_grad": 3.0},
-    **{"loss": "rbf_mse", "smoothing": 0.25, "model_ema": 0.75, "amp": True, "shift": 3, "scale": (0.5, 0.75)},
-    **{"hflip": 0.25, "img_size": 32, "weights": "x.safetensors", "seed": 11},
+    **{"epochs": 3, "time": 90.0, "batch_size": 8, "grad_accum_steps": 2, "aug_repeats": 4, "sampler": "balanced"},
+    **{"lr": 0.25, "opt": "rmsprop", "momentum": 0.5, "weight_decay": 0.125, "bias_decay": True, "layer_decay": 0.5},
+    **{"freeze_epochs": 0.5, "clip_grad": 3.0, "model_ema": 0.75, "zero_gamma": True, "amp": True, "sched": "step"},
+    **{"warmup_epochs": 0.5, "decay_epochs": 2.0, "decay_milestones": (1.0, 2.0), "decay_rate": 0.5, "power": 2.0},
+    **{"loss": "rbf_mse", "smoothing": 0.25, "class_weights": "balanced", "auxiliary": True, "teacher": "runs/a"},
+    **{"teacher_share": 0.25, "teacher_temperature": 4.0, "drop": 0.25, "drop_path": 0.5, "img_size": 32},
+    **{"start_size": 16, "scale": (1.0, 1.0), "resize": (1.5, 2.0), "shift": 3, "rotate": 5.0, "hflip": 0.25},
+    **{"vflip": 0.5, "aa": "trivial", "color_jitter": 0.25, "lighting": 0.5, "reprob": 0.25, "mixup": 0.5},
+    **{"cutmix": 0.25, "weights": "x.safetensors", "seed": 11},
 }
 
 

@@ -27,7 +27,7 @@ def _train(
     ] = None,
     recipe: Annotated[
         str | None,
-        Option(help="quick, paper, bag-of-tricks, modern or fine-tune. Default: what suits images and time."),
+        Option(help="One of quick, paper, bag-of-tricks, modern, fine-tune. Default: what suits images and time."),
     ] = None,
     out: Annotated[Path | None, Option(help="The run folder. Default: runs/DATA-MODEL.")] = None,
     resume: Annotated[

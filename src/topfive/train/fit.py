@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from topfive.data import Splits, write_split
 from topfive.errors import DataError, RefusedError, ResourceError
@@ -198,6 +199,9 @@ def starting_point(recipe: Recipe, splits: Splits, watch: Watch) -> tuple[Classi
         return model, preprocess_for(recipe, splits)
     loaded = load_weights(model, resolve(recipe.weights, recipe.model))
     watch.note(loaded.summary())
+    for name, parameter in model.named_parameters():
+        if name in loaded.fresh and name.startswith("head."):
+            nn.init.zeros_(parameter)  # a head that knows nothing says nothing, and shakes nothing of what is loaded
     # A file that does not say how its images were prepared had them prepared as its network's row says.
     return model, preprocess_for(recipe, splits, loaded.preprocess or spec(recipe.model).preprocess)
 

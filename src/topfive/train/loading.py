@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from topfive.data import ImageDataset, picture
 from topfive.preprocess import Preprocess
 
 MEMORY_SHARE = 0.25  # of the machine's memory that decoded images may take
+CONTAINER = Path("/sys/fs/cgroup/memory.max")  # bytes that a container may use
 Progress = Callable[[int, int], None]  # done, total
 
 
@@ -69,5 +71,9 @@ def normalised(preprocess: Preprocess, images: Tensor) -> Tensor:
 
 
 def memory_bytes() -> int:
-    """The memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """The memory of this machine, or of the container that this process runs in."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(machine, int(CONTAINER.read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return machine

@@ -162,8 +162,8 @@ class Tracked:
 
     def finished(self, report: Report) -> None:
         """The shipped file was measured."""
-        measured = vars(report.evaluation)
-        self._record({f"{report.split}/{name}": measured[name] for name in FINAL if name in measured})
+        measured = report.evaluation
+        self._record({f"{report.split}/{name}": getattr(measured, name) for name in FINAL if hasattr(measured, name)})
 
     def _record(self, figures: Mapping[str, Any]) -> None:
         numbers = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
