@@ -165,6 +165,7 @@ class Recipe:
 
 
 _ADAPTER = TypeAdapter(Recipe)
+_DESCRIPTIONS = {name: field.description for name, field in Recipe.__pydantic_fields__.items()}  # type: ignore[attr-defined]
 
 
 def recipe_from(settings: Mapping[str, Any]) -> Recipe:
@@ -177,8 +178,10 @@ def recipe_from(settings: Mapping[str, Any]) -> Recipe:
         return _ADAPTER.validate_python(dict(settings))
     except ValidationError as error:
         first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
         where = ".".join(map(str, first["loc"])) or "recipe"
-        raise UsageError("recipe", where, f"{first['msg']}, not {first['input']!r}") from None
+        meant = f"{name}: {_DESCRIPTIONS[name]}" if name in _DESCRIPTIONS else ""
+        raise UsageError("recipe", where, f"{first['msg']}, not {first['input']!r}", meant) from None
 
 
 def differences(old: Recipe, new: Recipe) -> dict[str, tuple[Any, Any]]:
