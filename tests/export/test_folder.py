@@ -120,7 +120,7 @@ FAULTS = {
     "config deep": (lambda folder: (folder / "config.json").write_text("[" * 200_000), "not JSON"),
     "config that says nothing": (lambda folder: (folder / "config.json").write_text("{}"), "says nothing"),
     "labels changed": (lambda folder: _edit(folder, labels={"names": list("vwxyz"), "synsets": []}), "checksum"),
-    "newer format": (lambda folder: _edit(folder, format=2), "format 2"),
+    "newer format": (lambda folder: _edit(folder, format=3), "format 3"),
     "no format": (lambda folder: _edit(folder, format="os.system"), "format 'os.system'"),
 }
 
