@@ -61,3 +61,15 @@ def test_a_damaged_cache_is_measured_again(tmp_path):
     for text in ("{", "[]", '{"x": 3}', '{"x": {"threads": 1}}'):
         cache.write_text(text)
         assert choose(create_model("lenet5"), threads=1, cache=cache).threads == 1
+
+
+@pytest.mark.parametrize(("shape", "few"), [((128, 1, 28, 28), 128), ((32, 3, 224, 224), 7), ((16, 3, 600, 600), 4)])
+def test_a_few_photographs_tell_the_speed(shape, few):
+    assert placements.enough(torch.empty(shape)) == few
+
+
+def test_a_step_takes_what_its_images_take_together(monkeypatch):
+    monkeypatch.setattr(placements, "_trial", lambda *_: lambda: 0.5)
+    objective = Objective(create_model("lenet5"), cross_entropy, recipe_from({"model": "lenet5"}))
+    few = placements.enough(torch.empty(64, 1, 224, 224))
+    assert placements.step_seconds(objective, torch.empty(64, 1, 224, 224), torch.zeros(64)) == 0.5 * 64 / few
