@@ -46,7 +46,8 @@ def chosen(splits: Splits, settings: Mapping[str, Any], watch: Watch) -> Recipe:
     start = "small ones, from scratch" if recipe.weights is None else f"photographs, from {recipe.weights} weights"
     watch.note(f"{splits.name}: {images}, {start}")
     watch.note(f"{recipe.model}, the strongest choice here that sees them {ENOUGH} times within {seconds:.0f} s")
-    watch.note(f"{epochs} epochs fill the time on {available_cores()} cores; change it by --time, --model, --recipe")
+    reach = "are as many as help" if epochs == MOST else f"fill the time on {available_cores()} of this machine's cores"
+    watch.note(f"{epochs} epochs {reach}; change it by --time, --model, --recipe")
     fitted = {"epochs": epochs, "time": seconds, **settings}
     return recipe_from({**dataclasses.asdict(recipe), **warmed_up(recipe, fitted)})
 
