@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol, cast
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -66,12 +66,6 @@ class Step:
     filters: int
     stride: int = 1
     back: int = 2
-
-
-class Plan(Protocol):
-    """Lays the cells of a genotype out: N of them a stage, F filters in the first."""
-
-    def __call__(self, genotype: Genotype, cells: int, filters: int) -> Sequence[Step]: ...
 
 
 def stem_cells(genotype: Genotype, filters: int) -> list[Step]:
