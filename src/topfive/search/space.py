@@ -59,7 +59,7 @@ class SearchSpace:
             return choices
         place = int(rng.choice(open_ones))
         other = int(rng.integers(len(self.decisions[place].answers) - 1))
-        return choices[:place] + (other + (other >= choices[place]),) + choices[place + 1 :]
+        return (*choices[:place], other + (other >= choices[place]), *choices[place + 1 :])
 
     def key(self, choices: Choices) -> str:
         """16 hexadecimal digits: equal for choices whose networks compute alike."""
