@@ -18,6 +18,7 @@ from topfive.errors import RefusedError, UsageError
 from topfive.models import spec
 from topfive.recipe import Recipe, recipe_from
 from topfive.train.choice import chosen, network_for, warmed_up
+from topfive.train.found import with_found
 from topfive.train.loop import Watch
 from topfive.train.recipes import fine_tune, quick, recipe_named
 from topfive.train.run import CONFIG, Run, new_folder
@@ -88,7 +89,7 @@ def settle(request: Request, watch: Watch) -> Settled:
     source = _source(request)
     splits = _open(source, watch)
     recipe = recipe_for(request.recipe, settings, splits, watch)
-    name = f"{Path(splits.name).stem}-{recipe.model}"
+    name = f"{Path(splits.name).stem}-{recipe.model.partition(':')[0]}"  # of a found one, the kind
     return Settled(folder or new_folder(request.out, name), recipe, splits, source)
 
 
@@ -107,10 +108,11 @@ def recipe_for(name: str | None, settings: dict[str, Any], splits: Splits, watch
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings, each of its own validated before any image is read."""
+    settings = with_found(settings)
     recipe_from({"model": "any", **settings})
     if "model" in settings:
         spec(settings["model"])
-    return dict(settings)
+    return settings
 
 
 def _same_source(folder: Path, stored: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
