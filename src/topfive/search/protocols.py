@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +46,33 @@ class Job:
 
 
 class Executor(Protocol):
-    """Runs jobs beside each other and yields each outcome when it is there, in any order; it never raises for one."""
+    """Runs jobs beside each other and yields each outcome when it is there, in any order; it never raises for one.
 
-    def __call__(self, evaluate: Evaluator, jobs: Sequence[Job]) -> Iterator[tuple[Job, Measurement | Failure]]: ...
+    A job is taken from `jobs` only when there is room to run it at once.  While nothing is there yet, None comes at
+    least once a second, so that whoever asks can look at the clock; who has enough closes the iterator, which ends
+    all that runs.
+    """
+
+    def __call__(
+        self, evaluate: Evaluator, jobs: Iterable[Job]
+    ) -> Iterator[tuple[Job, Measurement | Failure] | None]: ...
+
+
+class Admission(Protocol):
+    """Says why a network is not worth evaluating, before any training; "" where it is."""
+
+    def __call__(self, model: str) -> str: ...
+
+
+class Watch(Protocol):
+    """Who wants to see a search as it goes.
+
+    `finished` is called for every trial, those read from the journal included, as they come; `ended` with all of them
+    in trial order and why there are no more.
+    """
+
+    def note(self, text: str) -> None: ...
+    def proposed(self, round: int, count: int) -> None: ...
+    def finished(self, trial: Trial) -> None: ...
+    def round_done(self, round: int, history: Sequence[Trial]) -> None: ...
+    def ended(self, history: Sequence[Trial], why: str) -> None: ...
