@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from topfive.search.space import Choices, SearchSpace
-from topfive.search.trial import Failure, Measurement, Trial
+from topfive.search.trial import Failure, Measurement, Result, Trial
 
 
 class Strategy(Protocol):
@@ -62,6 +62,26 @@ class Admission(Protocol):
     """Says why a network is not worth evaluating, before any training; "" where it is."""
 
     def __call__(self, model: str) -> str: ...
+
+
+class Journal(Protocol):
+    """What a search knows: all of its state, so that whoever opens the journal again goes on where it ended.
+
+    `rounds` are the proposals of each round begun, `results` what is known by number of trial, `seconds` what the
+    search has taken in all its lives; `notes` is what the user should be told.  Many searchers may share a journal:
+    `refresh` reads what the others wrote, and only who holds the claim on a trial may evaluate it.
+    """
+
+    rounds: list[tuple[Choices, ...]]
+    results: dict[int, Result]
+    seconds: float
+    notes: list[str]
+
+    def refresh(self) -> None: ...
+    def propose(self, round: int, proposals: Sequence[Choices], seconds: float) -> None: ...
+    def claim(self, trial: int) -> bool: ...
+    def record(self, result: Result, seconds: float) -> None: ...
+    def tick(self, seconds: float) -> None: ...
 
 
 class Watch(Protocol):

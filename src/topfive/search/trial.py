@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from topfive.search.space import Choices
 
+_READ_FROM_FILES = ConfigDict(extra="forbid")
 
-@dataclass(frozen=True)
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=_READ_FROM_FILES)
 class Measurement:
     """What an evaluator found out about a network.
 
@@ -15,23 +24,33 @@ class Measurement:
     processor time, `latency` milliseconds for one image through the exported graph (None where it was not asked for).
     """
 
-    accuracy: float
-    params: int
-    macs: int
-    seconds: float
-    curve: tuple[float, ...] = ()
-    latency: float | None = None
+    accuracy: Fraction
+    params: Count
+    macs: Count
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    curve: tuple[Fraction, ...] = ()
+    latency: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_READ_FROM_FILES)
 class Failure:
-    """Why a trial has no measurement: refused, raised, diverged, killed, or out of time; after how many attempts."""
+    """Why a trial has no measurement: refused (no attempt), raised, diverged, killed, or out of time."""
 
     reason: str
-    attempts: int = 1
+    attempts: Count = 1
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What came of evaluating one network: a line of the journal.  `trial` is the number of its trial."""
+
+    trial: int
+    key: str
+    model: str
+    outcome: Measurement | Failure
+
+
+@dataclasses.dataclass(frozen=True)
 class Trial:
     """`number` counts from 0 in the order of proposals; `copy_of` is the trial that had the same key before.
 
