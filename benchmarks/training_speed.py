@@ -9,8 +9,8 @@ starting workers, our trial of threads and memory format) is given beside it, as
 epochs.
 
 Same network, batch of 128, SGD with momentum, mirroring and random crops on all sides.  Ours is `fit` itself, as
-`topfive train` runs it.  Each peer runs with torch's own number of threads and with one thread; the best of its arms
-counts.
+`topfive train` runs it.  Each side runs with its own number of threads (ours measures which is sooner done, by the
+clock) and with one thread; the best of its arms counts.
 
 - lenet: Fashion-MNIST, 28 pixels framed to 32, moved by a pixel.  timm, which knows no such crop, scales instead.
 - resnet20: 20,000 colour tiles of 32 pixels in memory, moved by up to 4.
@@ -43,7 +43,8 @@ RESULTS = Path(__file__).with_suffix(".jsonl")
 WARM_STEPS, WARM_SECONDS = 3, 2.0
 TILES = 20_000
 EPOCHS = 10  # that what comes before the first step is spread over
-ARMS = ("topfive", *(f"{peer}/{n}" for peer in ("torchvision-v1", "torchvision-v2", "timm") for n in ("default", "1")))
+OURS = "topfive"
+ARMS = tuple(f"{side}/{n}" for side in (OURS, "torchvision-v1", "torchvision-v2", "timm") for n in ("default", "1"))
 
 
 @dataclass(frozen=True)
@@ -149,23 +150,25 @@ def summary(case: str, lines: Sequence[dict[str, Any]]) -> str:
         told.append(
             f"  {arm:24}{statistics.median(values):9.1f} ({min(values):.1f} to {max(values):.1f}) {len(values)}"
         )
-    peers = [arm for arm in rates if arm != "topfive"]
-    if "topfive" in rates and peers:
-        ratio = statistics.median(rates["topfive"]) / max(statistics.median(rates[arm]) for arm in peers)
-        whole = statistics.median(spread["topfive"]) / max(statistics.median(spread[arm]) for arm in peers)
+    ours = [arm for arm in rates if arm.startswith(OURS)]
+    peers = [arm for arm in rates if arm not in ours]
+    if ours and peers:
+        ratio, whole = (
+            max(statistics.median(found[arm]) for arm in ours) / max(statistics.median(found[arm]) for arm in peers)
+            for found in (rates, spread)
+        )
         told.append(f"  {ratio:.2f} times the best peer (wanted: {CASES[case].line}); {whole:.2f} with the start")
     return "\n".join(told)
 
 
 def measured(name: str, arm: str, seconds: float) -> dict[str, Any]:
     """One arm in this process."""
-    if arm == "topfive":
-        return our_arm(CASES[name], seconds)
-    peer, _, threads = arm.partition("/")
-    return peer_arm(CASES[name], peer, None if threads == "default" else int(threads), seconds)
+    side, _, threads = arm.partition("/")
+    number = None if threads == "default" else int(threads)
+    return our_arm(CASES[name], number, seconds) if side == OURS else peer_arm(CASES[name], side, number, seconds)
 
 
-def our_arm(case: Case, seconds: float) -> dict[str, Any]:
+def our_arm(case: Case, threads: int | None, seconds: float) -> dict[str, Any]:
     from photographs import folder, tiles
 
     from topfive.data import ArrayDataset, Splits, open_data
@@ -191,7 +194,7 @@ def our_arm(case: Case, seconds: float) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as scratch, Run(Path(scratch, "run")) as run:
         try:
-            fit(recipe, splits, run, surroundings=Surroundings(watch=Watch()))
+            fit(recipe, splits, run, surroundings=Surroundings(watch=Watch(), threads=threads))
         except TimeOverError:
             config = run.config
     assert config is not None

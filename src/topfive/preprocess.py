@@ -128,8 +128,10 @@ class Preprocess:
         out = np.empty(batch.shape, np.float32)
         for channel, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
             table = ((levels - mean) / std).astype(np.float32)
-            for plane, target in zip(batch[:, channel], out[:, channel], strict=True):
-                np.take(table, plane, out=target, mode="clip")  # by plane: a contiguous target needs no buffer
+            # By plane, or all of grey images at once: a contiguous target needs no buffer.
+            planes = [(batch, out)] if self.channels == 1 else zip(batch[:, channel], out[:, channel], strict=True)
+            for plane, target in planes:
+                table.take(plane, out=target, mode="clip")
         return out
 
     def _centre(self, original: _Size, short: int) -> tuple[_Size, _Square]:

@@ -20,7 +20,7 @@ from topfive.train.objective import Objective
 from topfive.train.optimizer import freeze, set_rates
 from topfive.train.placement import Placement
 from topfive.train.processes import ALONE, Team
-from topfive.train.randomness import seed_of
+from topfive.train.randomness import reseed, seed_of
 from topfive.train.run import Run, Stop
 from topfive.train.schedule import learning_rate, momentum
 from topfive.train.state import State
@@ -64,16 +64,20 @@ def train(state: State, work: Work, stop: Stop) -> None:
     recipe, steps = work.recipe, work.batches.steps
     saved = time.monotonic()
     before = state.seconds
+    thaw = round(recipe.freeze_epochs * steps)  # the step from which on all of the network learns
+    learning = False
     work.watch.started(state.step, work.total)
     while state.step < work.total and not state.finished:
         epoch, index = divmod(state.step, steps)
         rate = learning_rate(recipe, state.step, steps)
         set_rates(state.optimizer, rate, momentum(recipe, state.step, steps))
-        torch.manual_seed(seed_of(recipe.seed, "step", state.step, *work.team.own))  # dropout and its like
+        reseed(seed_of(recipe.seed, "step", state.step, *work.team.own), work.device)  # dropout and its like
 
-        work.objective.train()
         state.model.progress(state.step / work.total)  # drop-path that grows
-        freeze(state.model, state.model.head, state.step < round(recipe.freeze_epochs * steps))
+        if not learning or state.step == thaw:
+            work.objective.train()
+            freeze(state.model, state.model.head, state.step < thaw)
+            learning = True
         value = work.team.mean(backward(*work.batches.at(epoch, index), state, work))
         if not math.isfinite(value):
             raise diverged(f"loss {value}", state.step, work)
@@ -93,6 +97,7 @@ def train(state: State, work: Work, stop: Stop) -> None:
         work.watch.stepped(state.step, value)
         if state.step % steps == 0 or state.finished:
             finish_epoch(epoch, rate, state, work)
+            learning = False
         asked = work.team.highest(stop.signal_number)
         due = time.monotonic() - saved >= work.checkpoint_seconds
         if due or asked or state.step == work.total or state.finished:

@@ -22,6 +22,18 @@ def generator(seed: int, purpose: str, *counters: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed_of(seed, purpose, *counters))
 
 
+def reseed(seed: int, device: torch.device) -> None:
+    """What torch draws next, on the processor and on `device`, follows from `seed`.
+
+    torch.manual_seed would queue a note for every kind of device that is not there, at the price of a small network's
+    step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        kind = torch.get_device_module(device)
+        getattr(kind, "manual_seed_all", kind.manual_seed)(seed)  # where there may be many of a kind
+
+
 def order(seed: int, epoch: int, count: int) -> Tensor:
     """The order in which epoch `epoch` visits `count` samples: int64 [count]."""
     return torch.randperm(count, generator=generator(seed, "order", epoch))
