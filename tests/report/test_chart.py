@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from topfive.report.chart import (
     thinned,
     ticks,
 )
+from topfive.report.page import chart_file
 
 amounts = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -132,3 +134,28 @@ def test_thinning_keeps_the_ends_and_the_order(count: int) -> None:
     assert len(kept) == min(count, MAXIMUM_POINTS)
     assert (kept[0], kept[-1]) == (points[0], points[-1])
     assert kept == sorted(set(kept))
+
+
+def test_points_that_are_not_joined_are_all_dots_and_no_line() -> None:
+    points = [(float(x), x / 40) for x in range(40)]
+    chart = draw("Accuracy", [Series("a trial", "each", points, joined=False)], fractions=True)
+    assert chart is not None
+    assert chart.lines[0].path == ""
+    assert len(chart.lines[0].dots) == 40
+
+
+def test_an_axis_of_fractions_of_a_unit_has_ticks_between_the_whole_ones() -> None:
+    chart = draw("Accuracy", [Series("a trial", "each", [(0.5, 0.1), (1.5, 0.2)])], fractions=True, whole=False)
+    assert chart is not None
+    assert [tick.text for tick in chart.x_ticks] == ["0.6", "0.8", "1.0", "1.2", "1.4"]
+
+
+def test_a_chart_by_itself_is_an_svg_file_with_its_legend() -> None:
+    lines = [Series("best <so far>", "run-1", [(1, 0.1), (2, 0.2)]), Series("all", "each", [(1, 0.1)], joined=False)]
+    chart = draw("Reward & more", lines, fractions=True, x_label="trial")
+    assert chart is not None
+    drawing = ElementTree.fromstring(chart_file(chart))
+    texts = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"Reward & more", "best <so far>", "all", "trial", "1"} <= set(texts)
+    assert drawing.find("{http://www.w3.org/2000/svg}style") is not None
+    assert chart_file(chart) == chart_file(chart)

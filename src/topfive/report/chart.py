@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 WIDTH, HEIGHT = 380, 240  # of the drawing in its own units, about one CSS pixel each on a telephone
 LEFT, RIGHT, TOP, BOTTOM = 46, 370, 10, 206  # where the axes are
@@ -16,11 +16,12 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Series:
-    """Points (x, y) to be joined; `style` is the class that draws them."""
+    """Points (x, y), to be `joined` or each by itself; `style` is the class that draws them."""
 
     label: str
     style: str
     points: Sequence[Point]
+    joined: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ def draw(
     mark: float | None = None,
     fractions: bool = False,
     x_label: str = "epoch",
+    whole: bool = True,
 ) -> Chart | None:
-    """A chart of whole x and of y that are `fractions`, or amounts from 0; None where no y is a number."""
-    kept = [Series(one.label, one.style, thinned(points)) for one in series if (points := _finite(one.points))]
+    """A chart of `whole` x or others, and of y that are `fractions`, or amounts from 0; None where no y is a number."""
+    kept = [replace(one, points=thinned(points)) for one in series if (points := _finite(one.points))]
     if not kept:
         return None
     xs = [x for one in kept for x, _ in one.points]
@@ -100,13 +102,11 @@ def draw(
     across = _Axis(min(xs) - single, max(xs) + single, LEFT, RIGHT)
     up = _Axis(min(*values, *ys), max(*values, *ys), BOTTOM, TOP, logarithmic)
     decimals = decimals_of(values, percent=fractions)
+    along = [min(xs)] if single else ticks(min(xs), max(xs), whole=whole)
+    x_decimals = 0 if whole else decimals_of(along)
     return Chart(
         title=title,
-        x_ticks=tuple(
-            Tick(across.at(x), f"{x:,.0f}")
-            for x in ([min(xs)] if single else ticks(min(xs), max(xs), whole=True))
-            if min(xs) <= x <= max(xs)
-        ),
+        x_ticks=tuple(Tick(across.at(x), f"{x:,.{x_decimals}f}") for x in along if min(xs) <= x <= max(xs)),
         y_ticks=tuple(
             Tick(up.at(y), f"{y:.{decimals}%}" if fractions else f"{y:g}" if logarithmic else f"{y:.{decimals}f}")
             for y in values
@@ -164,5 +164,7 @@ def _finite(points: Sequence[Point]) -> list[Point]:
 
 def _line(series: Series, across: _Axis, up: _Axis) -> Line:
     drawn = [(across.at(x), up.at(y)) for x, y in series.points]
+    if not series.joined:
+        return Line(series.label, series.style, "", tuple(drawn))
     path = "M" + "L".join(f"{x:g},{y:g}" for x, y in drawn)
     return Line(series.label, series.style, path, tuple(drawn) if len(drawn) <= 12 else (drawn[-1],))

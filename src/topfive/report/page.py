@@ -25,8 +25,11 @@ from topfive.report import (
     several,
     wording,
 )
+from topfive.report.chart import Chart
 from topfive.report.contents import Contents
 from topfive.report.section import Section
+
+LETTER = 5.5  # units that a letter of a legend is wide
 
 SECTIONS: tuple[Callable[[Contents], Section | None], ...] = (
     headline.section,
@@ -72,6 +75,17 @@ def document(title: str, sections: Sequence[Section], header_template: str, head
         )
     )
     return html
+
+
+def chart_file(chart: Chart) -> bytes:
+    """The chart as an SVG file that needs nothing beside it, with its title and legend above."""
+    keys, x = [], float(chart.left)
+    for line in chart.lines:
+        keys.append((line, round(x, 1)))
+        x += 40 + LETTER * len(wording.short(line.label))
+    template = _environment().get_template("chart_file.html")
+    drawn: str = template.render(chart=chart, keys=keys, style=_resource("style.css"))
+    return drawn.encode()
 
 
 @functools.cache
