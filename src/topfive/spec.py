@@ -55,13 +55,19 @@ class Build(Protocol):
     def __call__(self, *, num_classes: int, in_channels: int) -> Classifier: ...
 
 
+class Scale(Protocol):
+    """Makes a variant with so many times its depth and its width, both above 0, rounded as its paper rounds."""
+
+    def __call__(self, *, depth: float, width: float) -> Build: ...
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """A variant that `create_model` can build.
 
     `fact` is the row of the architecture table that it must equal; `departs` says where we knowingly differ from the
     paper, and why ("" where we do not).  `sides` are the side classifiers that it is trained with and `build` leaves
-    out.
+    out.  `scale` is None where a paper's network has no depth and width that could be multiplied.
     """
 
     name: str
@@ -73,3 +79,4 @@ class ModelSpec:
     fact: str
     departs: str = ""
     sides: Sides | None = field(default=None, repr=False)
+    scale: Scale | None = field(default=None, repr=False)

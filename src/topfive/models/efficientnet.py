@@ -7,6 +7,7 @@ does; `tf_` names as the authors' TensorFlow does: SAME padding, and epsilon 1e-
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,14 +15,14 @@ from typing import NamedTuple
 
 from torch import nn
 
+from topfive.errors import UsageError
 from topfive.models.mnasnet import Squeezed
-from topfive.models.mobilenet_v2 import MobileNetV2, Stage
+from topfive.models.mobilenet_v2 import MobileNetV2, Stage, rescaled
 from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.nn.measure import count_facts
-from topfive.nn.rounding import divisible
 from topfive.nn.stochastic_depth import StochasticDepth, set_drop_path
 from topfive.preprocess import Preprocess
-from topfive.spec import Facts, ModelSpec, Paper, Reported
+from topfive.spec import Build, Facts, ModelSpec, Paper, Reported, Scale
 
 PAPER = Paper(
     title="EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
@@ -53,13 +54,6 @@ TABLE_1 = (
     Stage(MBConv,  6, 320, 1, 1, 3),
 )
 # fmt: on
-
-
-def scaled(stages: Sequence[Stage], width: float, depth: float) -> tuple[Stage, ...]:
-    """Compound scaling of a table, eq. 3: channels to a multiple of eight, depths rounded up."""
-    return tuple(
-        replace(row, channels=divisible(width * row.channels), depth=math.ceil(depth * row.depth)) for row in stages
-    )
 
 
 class EfficientNet(MobileNetV2):
@@ -159,15 +153,14 @@ def compound(phi: float, *, layer: ConvNorm = torch_layer) -> ModelSpec:
     )
 
 
-def _build(width: float, depth: float, dropout: float, layer: ConvNorm) -> partial[EfficientNet]:
-    return partial(
-        EfficientNet,
-        scaled(TABLE_1, width, depth),
-        stem_channels=divisible(32 * width),
-        last_channels=divisible(1280 * width),
-        layer=layer,
-        dropout=dropout,
-    )
+def _build(width: float, depth: float, dropout: float, layer: ConvNorm) -> partial[MobileNetV2]:
+    network = partial(EfficientNet, layer=layer, dropout=dropout)
+    return rescaled(network, TABLE_1, 32, 1280, depth=depth, width=width)
+
+
+def _again(row: Scaling, layer: ConvNorm, *, depth: float, width: float) -> partial[MobileNetV2]:
+    """A row of table 2, its multipliers multiplied."""
+    return _build(width * row.width, depth * row.depth, row.dropout, layer)
 
 
 def _departs(layer: ConvNorm) -> str:
@@ -188,7 +181,65 @@ def _variant(name: str, layer: ConvNorm, row: Scaling) -> ModelSpec:
         facts=Facts(row.params, row.macs, input_size=row.size, reported=reported),
         fact=row.name,
         departs=_departs(layer),
+        scale=partial(_again, row, layer),
     )
+
+
+class Multiplied(NamedTuple):
+    """Another network with so many times its depth and width, for images of `side` pixels.
+
+    Its name is `scaled:d1.2-w1.1-s260:` and the name of the other.
+    """
+
+    depth: float
+    width: float
+    side: int
+    base: str
+
+    @property
+    def name(self) -> str:
+        return f"scaled:d{self.depth:g}-w{self.width:g}-s{self.side}:{self.base}"
+
+
+LARGEST = 32  # factor of a depth or a width
+_MULTIPLIED = re.compile(r"scaled:d([0-9.]{1,6})-w([0-9.]{1,6})-s([1-9][0-9]{0,3}):(.+)", re.ASCII | re.DOTALL)
+
+
+def read(name: str) -> Multiplied:
+    """What a name of that kind says.  UsageError where it is none."""
+    found = _MULTIPLIED.fullmatch(name)
+    try:
+        multiplied = Multiplied(float(found[1]), float(found[2]), int(found[3]), found[4]) if found else None
+    except ValueError:
+        multiplied = None
+    if multiplied is None or multiplied.name != name or not 0 < min(multiplied[:2]) <= max(multiplied[:2]) <= LARGEST:
+        why = f"it is not scaled:DEPTH-WIDTH-SIDE:NETWORK with factors above 0 and up to {LARGEST}"
+        raise UsageError("unknown model", name, why, "Use e.g. scaled:d1.2-w1.1-s260:efficientnet_b0")
+    return multiplied
+
+
+def described(name: str, base: ModelSpec) -> ModelSpec:
+    """The row of `base` scaled as `name` says, counted on the spot.  UsageError where it has nothing to be scaled."""
+    depth, width, side, _ = read(name)
+    if base.scale is None:
+        why = "its paper knows no factors of depth and width"
+        raise UsageError("cannot scale", base.name, why, "Use e.g. efficientnet_b0, mobilenet_v2 or resnet20_cifar")
+    build = base.scale(depth=depth, width=width)
+    return replace(
+        base,
+        name=name,
+        build=build,
+        preprocess=replace(base.preprocess, size=side, pad=0),
+        facts=count_facts(build, side, base.facts.num_classes, base.facts.in_channels),
+        fact="",
+        departs="scaled: no paper's network",
+        sides=None,
+        scale=partial(_scaled_again, base.scale, depth, width),
+    )
+
+
+def _scaled_again(scale: Scale, first_depth: float, first_width: float, *, depth: float, width: float) -> Build:
+    return scale(depth=first_depth * depth, width=first_width * width)
 
 
 VARIANTS = (

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-from topfive.models.efficientnet import TABLE_1, EfficientNet, preprocess, scaled
-from topfive.models.mobilenet_v2 import InvertedResidual, Stage, relu6_layer
+from topfive.models.efficientnet import TABLE_1, EfficientNet, preprocess
+from topfive.models.mobilenet_v2 import InvertedResidual, Stage, relu6_layer, scaled
 from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
@@ -61,19 +61,24 @@ def _stages(row: Scaling) -> tuple[Stage, ...]:
     return (*scaled([first], width, 1), *scaled(middle, width, depth), *scaled([last], width, 1))
 
 
+def _scaled(row: Scaling, layer: ConvNorm, *, depth: float, width: float) -> partial[EfficientNet]:
+    """The network of a row with its multipliers multiplied."""
+    stages = _stages(row._replace(depth=depth * row.depth, width=width * row.width))
+    return partial(EfficientNet, stages, stem_channels=32, last_channels=1280, layer=layer, dropout=row.dropout)
+
+
 def _variant(name: str, layer: ConvNorm, row: Scaling, preprocess: Preprocess, departs: str = "") -> ModelSpec:
     reported = Reported("top1_error", row.top1_error, "README of the repository", "ImageNet val, 1 crop")
     return ModelSpec(
         name=name,
         family="EfficientNet-Lite",
         paper=PAPER,
-        build=partial(
-            EfficientNet, _stages(row), stem_channels=32, last_channels=1280, layer=layer, dropout=row.dropout
-        ),
+        build=_scaled(row, layer, depth=1.0, width=1.0),
         preprocess=preprocess,
         facts=Facts(row.params, row.macs, input_size=row.size, reported=(reported,)),
         fact=row.name,
         departs=departs,
+        scale=partial(_scaled, row, layer),
     )
 
 

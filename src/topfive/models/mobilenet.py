@@ -13,7 +13,8 @@ multiply-accumulates, near enough alpha^2 rho^2 of the whole; `cost` adds it up 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -23,6 +24,7 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.nn.initial import he_normal
 from topfive.nn.measure import count_facts
+from topfive.nn.rounding import deepened
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
@@ -87,14 +89,22 @@ def resolution(rho: float) -> int:
 
 
 class MobileNet(Classifier):
-    """The stem and the stages of table 1, their widths multiplied by `alpha`; `layer` decides padding and epsilon."""
+    """The stem and the stages of a table, their widths multiplied by `alpha`; `layer` decides padding and epsilon."""
 
-    def __init__(self, alpha: float = 1.0, *, num_classes: int, in_channels: int, layer: ConvNorm = torch_layer):
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        stages: Sequence[Stage] = TABLE_1,
+        *,
+        num_classes: int,
+        in_channels: int,
+        layer: ConvNorm = torch_layer,
+    ):
         super().__init__(num_classes, in_channels)
         channels = scaled(STEM_CHANNELS, alpha)
         self.stem = layer(in_channels, channels, 3, 2)
         self.stages = nn.Sequential()
-        for row in TABLE_1:
+        for row in stages:
             stage = nn.Sequential()
             for position in range(row.depth):
                 out_channels = scaled(row.channels, alpha)
@@ -139,6 +149,13 @@ def _spec(name: str, build: partial[MobileNet], layer: ConvNorm, facts: Facts, f
     )
 
 
+def rescaled(alpha: float, layer: ConvNorm, *, depth: float, width: float) -> partial[MobileNet]:
+    """The network at a multiple of its alpha, and with more layers a stage, of which the paper does not speak."""
+    depths = deepened([row.depth for row in TABLE_1], depth)
+    stages = tuple(replace(row, depth=layers) for row, layers in zip(TABLE_1, depths, strict=True))
+    return partial(MobileNet, width * alpha, stages, layer=layer)
+
+
 class Width(NamedTuple):
     """One of table 6: its multiplier, its counts and its error."""
 
@@ -163,7 +180,8 @@ TABLE_6 = (
 def _variant(name: str, layer: ConvNorm, row: Width) -> ModelSpec:
     reported = (Reported("top1_error", row.top1_error, "table 6, recalled", "ImageNet val, 1 crop"),)
     facts = Facts(row.params, row.macs, reported=reported)
-    return _spec(name, partial(MobileNet, row.alpha, layer=layer), layer, facts, f"mobilenet_v1_{row.alpha}")
+    variant = _spec(name, partial(MobileNet, row.alpha, layer=layer), layer, facts, f"mobilenet_v1_{row.alpha}")
+    return replace(variant, scale=partial(rescaled, row.alpha, layer))
 
 
 VARIANTS = (

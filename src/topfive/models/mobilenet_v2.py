@@ -7,7 +7,8 @@ and normalise as torchvision does; `tf_` names as the authors' TensorFlow does, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Protocol, cast
@@ -107,12 +108,13 @@ class MobileNetV2(Classifier):
         num_classes: int,
         in_channels: int,
         stem_channels: int = 32,
+        stem_stride: int = 2,
         last_channels: int = 1280,
         layer: ConvNorm = relu6_layer,
         dropout: float = 0.2,
     ):
         super().__init__(num_classes, in_channels, dropout=dropout)
-        self.stem = layer(in_channels, stem_channels, 3, 2)
+        self.stem = layer(in_channels, stem_channels, 3, stem_stride)
         self.stages = nn.Sequential()
         channels = stem_channels
         for row in stages:
@@ -139,6 +141,31 @@ class MobileNetV2(Classifier):
             nn.init.zeros_(module.bias)
 
 
+def scaled(stages: Sequence[Stage], width: float, depth: float) -> tuple[Stage, ...]:
+    """A table with channels multiplied, to a multiple of eight, and depths multiplied, rounded up."""
+    return tuple(
+        replace(row, channels=divisible(width * row.channels), depth=math.ceil(depth * row.depth)) for row in stages
+    )
+
+
+def rescaled(
+    network: Callable[..., MobileNetV2],
+    stages: Sequence[Stage],
+    stem_channels: int,
+    last_channels: int,
+    *,
+    depth: float,
+    width: float,
+) -> partial[MobileNetV2]:
+    """`network` of this table and these ends, all of it scaled."""
+    return partial(
+        network,
+        scaled(stages, width, depth),
+        stem_channels=divisible(width * stem_channels),
+        last_channels=divisible(width * last_channels),
+    )
+
+
 class Width(NamedTuple):
     """A row of table 4: its multiplier, its counts, its error, and what is odd about it."""
 
@@ -161,23 +188,20 @@ _SYMMETRIC = "padding is symmetric and epsilon 1e-5, as torchvision's; the autho
 
 def _variant(name: str, layer: ConvNorm, preprocess: Preprocess, row: Width, *departs: str) -> ModelSpec:
     """Every width is multiplied; the last 1x1 only ever grows (sec. 6.1)."""
-    build = partial(
-        MobileNetV2,
-        tuple(replace(stage, channels=divisible(row.width * stage.channels)) for stage in TABLE_2),
-        stem_channels=divisible(32 * row.width),
-        last_channels=divisible(1280 * max(1.0, row.width)),
-        layer=layer,
-    )
+    network = partial(MobileNetV2, layer=layer)
+    stages = scaled(TABLE_2, row.width, 1.0)
+    stem_channels, last_channels = divisible(32 * row.width), divisible(1280 * max(1.0, row.width))
     reported = (Reported("top1_error", row.top1_error, "table 4, recalled", "ImageNet val"),)
     return ModelSpec(
         name=name,
         family="MobileNet",
         paper=PAPER,
-        build=build,
+        build=partial(network, stages, stem_channels=stem_channels, last_channels=last_channels),
         preprocess=preprocess,
         facts=Facts(row.params, row.macs, reported=reported),
         fact=row.fact,
         departs="; ".join(filter(None, (row.departs, *departs))),
+        scale=partial(rescaled, network, stages, stem_channels, last_channels),
     )
 
 

@@ -19,6 +19,7 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.conv import ConvNorm
 from topfive.nn.initial import he_normal
 from topfive.nn.residual import last_norm
+from topfive.nn.rounding import deepened
 from topfive.nn.stochastic_depth import StochasticDepth
 from topfive.preprocess import Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
@@ -169,6 +170,13 @@ class ResNet(Classifier):
         he_normal(module)
 
 
+def scaled(
+    block: Block, depths: Sequence[int], stem: Stem, channels: int, *, depth: float, width: float
+) -> partial[ResNet]:
+    """ResNet of `depths` and `channels`, scaled: all its widths are multiples of the first stage's."""
+    return partial(ResNet, block, deepened(depths, depth), stem=stem, width=max(1, round(width * channels)))
+
+
 def _imagenet(
     name: str,
     block: Block,
@@ -194,15 +202,17 @@ def _imagenet(
         facts=Facts(params, macs, reported=reported),
         fact=fact,
         departs=departs,
+        scale=partial(scaled, block, depths, imagenet_stem, 64),
     )
 
 
 def _cifar(name: str, depth: int, params: int, macs: int, error: float, protocol: str = "CIFAR-10 test") -> ModelSpec:
+    block, depths = partial(Basic, shortcut=Subsample), (depth,) * 3
     return ModelSpec(
         name=name,
         family="ResNet",
         paper=PAPER,
-        build=partial(ResNet, partial(Basic, shortcut=Subsample), (depth,) * 3, stem=cifar_stem, width=16),
+        build=partial(ResNet, block, depths, stem=cifar_stem, width=16),
         preprocess=CIFAR_PREPROCESS,
         facts=Facts(
             params,
@@ -213,6 +223,7 @@ def _cifar(name: str, depth: int, params: int, macs: int, error: float, protocol
         ),
         fact=name,
         departs="normalises by the mean and deviation of each channel; the paper subtracts the mean of each pixel",
+        scale=partial(scaled, block, depths, cifar_stem, 16),
     )
 
 
