@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from functools import partial
 from types import ModuleType
@@ -20,6 +20,7 @@ from topfive.models import (
     efficientnet,
     efficientnet_lite,
     efficientnet_v2,
+    found,
     googlenet,
     inception_v3,
     inception_v4,
@@ -106,6 +107,9 @@ def registry(modules: Iterable[ModuleType]) -> dict[str, ModelSpec]:
 
 _SPECS = registry(TIMELINE)
 
+# Names that say what a network is made of begin with one of these and a colon.
+DESCRIBED: dict[str, Callable[[str], ModelSpec]] = dict.fromkeys(found.FAMILIES, found.spec)
+
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names that match the shell pattern, in order of history."""
@@ -114,6 +118,9 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def spec(name: str) -> ModelSpec:
     """What the paper says about `name`.  UsageError for a name that is not there."""
+    family, colon, _ = name.partition(":")
+    if colon and family in DESCRIBED:
+        return DESCRIBED[family](name)
     if name not in _SPECS:
         raise UsageError("unknown model", name, nearest(name, _SPECS), "See: topfive models")
     return _SPECS[name]

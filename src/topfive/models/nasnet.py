@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
+from typing import Protocol, cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -73,19 +73,40 @@ def stem_cells(genotype: Genotype, filters: int) -> list[Step]:
     return [Step(genotype.reduce, filters // 4, 2), Step(genotype.reduce, filters // 2, 2)]
 
 
-def plan(genotype: Genotype, cells: int, filters: int, *, back: int = 2) -> list[Step]:
+def stages(genotype: Genotype, cells: int, filters: int, *, back: int = 2) -> list[Step]:
     """Three stages of `cells` normal cells with a reduction between; `back` is for the first cell after a reduction."""
     normal, reduce = genotype.normal, genotype.reduce
-    steps = stem_cells(genotype, filters) + [Step(normal, filters)] * cells
+    steps = [Step(normal, filters)] * cells
     for width in (2 * filters, 4 * filters):
         first = Step(normal, width, back=back)
         steps += [Step(reduce, width, 2), first, *[Step(normal, width)] * (cells - 1)]
     return steps
 
 
+def plan(genotype: Genotype, cells: int, filters: int, *, back: int = 2) -> list[Step]:
+    """The cells of a network for photographs."""
+    return stem_cells(genotype, filters) + stages(genotype, cells, filters, back=back)
+
+
 # In the authors' large network the first cell after a reduction does not look at the cell before it but at the one
 # before that, as the reduction did.
 plan_of_the_large = partial(plan, back=3)
+
+
+class Stem(Protocol):
+    """Makes the convolution that a network begins with."""
+
+    def __call__(self, in_channels: int, out_channels: int, parts: Parts) -> nn.Module: ...
+
+
+def halving(in_channels: int, out_channels: int, parts: Parts) -> nn.Module:
+    """3x3 with stride 2 and without padding, for photographs."""
+    return replace(parts.layer, convolution=bare).linear(in_channels, out_channels, 3, 2)
+
+
+def keeping(in_channels: int, out_channels: int, parts: Parts) -> nn.Module:
+    """3x3 that keeps the size, for small images."""
+    return parts.layer.linear(in_channels, out_channels, 3)
 
 
 class SideHead(nn.Module):
@@ -114,7 +135,7 @@ def drops(part: nn.Module) -> Iterator[StochasticDepth]:
 
 
 class NASNet(Classifier):
-    """The cells of `steps` after a 3x3 without padding.
+    """The cells of `steps` after a 3x3.
 
     Drop-path grows with depth up to `drop_rate` in the last cell, and over the training from nothing to that
     (`progress`).
@@ -127,12 +148,13 @@ class NASNet(Classifier):
         num_classes: int,
         in_channels: int,
         stem_channels: int,
+        stem: Stem = halving,
         parts: Parts = SAME,
         dropout: float = 0.5,
         drop_rate: float = 0.0,
     ):
         super().__init__(num_classes, in_channels, dropout=dropout)
-        self.stem = replace(parts.layer, convolution=bare).linear(in_channels, stem_channels, 3, 2)
+        self.stem = stem(in_channels, stem_channels, parts)
         self.cells = nn.ModuleList()
         self.back = [step.back for step in steps]
         maps = [Maps(stem_channels, 2)]
@@ -170,7 +192,7 @@ def sides(steps: Sequence[Step], size: int) -> Sides:
     Fits images of `size` pixels, of which the head's pooling leaves 4 at 224 and 6 at 331.
     """
     place = max(index for index, step in enumerate(steps) if step.stride == 2) - 1
-    channels = steps[place].filters * len(steps[place].wiring.output)
+    channels = steps[place].filters * steps[place].wiring.width
     side = (size - 1) // 2  # after the stem
     for step in steps[: place + 1]:
         side = -(-side // step.stride)

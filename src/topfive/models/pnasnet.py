@@ -33,12 +33,17 @@ CELL = Wiring(
 PNASNET_5 = Genotype(normal=CELL, reduce=CELL)
 
 
-def plan(genotype: Genotype, cells: int, filters: int) -> list[Step]:
+def stages(genotype: Genotype, cells: int, filters: int) -> list[Step]:
     """Three stages of `cells` cells, of which the first has stride 2 in the second and the third stage."""
-    steps = stem_cells(genotype, filters) + [Step(genotype.normal, filters)] * cells
+    steps = [Step(genotype.normal, filters)] * cells
     for width in (2 * filters, 4 * filters):
         steps += [Step(genotype.reduce, width, 2), *[Step(genotype.normal, width)] * (cells - 1)]
     return steps
+
+
+def plan(genotype: Genotype, cells: int, filters: int) -> list[Step]:
+    """The cells of a network for photographs."""
+    return stem_cells(genotype, filters) + stages(genotype, cells, filters)
 
 
 def _variant(

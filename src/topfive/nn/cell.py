@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from topfive.errors import UsageError, nearest
-from topfive.nn.conv import ConvNorm, same
-from topfive.nn.genotype import Edge, Node, Wiring
+from topfive.nn.conv import ConvNorm, Kernel, same
+from topfive.nn.genotype import Combine, Edge, Node, Wiring
 from topfive.nn.pool import same_average, same_max
 from topfive.nn.stochastic_depth import StochasticDepth
 
@@ -42,10 +42,14 @@ norm = partial(nn.BatchNorm2d, eps=1e-3)
 SAME = Parts(ConvNorm(nn.ReLU, norm, same), same_max, same_average)
 
 
+def activated(layer: nn.Sequential) -> nn.Sequential:
+    """ReLU, then the layer."""
+    return nn.Sequential(OrderedDict(activation=nn.ReLU(), **dict(layer.named_children())))
+
+
 def squeeze(in_channels: int, out_channels: int, stride: int, parts: Parts) -> nn.Sequential:
     """ReLU, 1x1, normalisation."""
-    layer = parts.layer.linear(in_channels, out_channels, 1, stride)
-    return nn.Sequential(OrderedDict(activation=nn.ReLU(), **dict(layer.named_children())))
+    return activated(parts.layer.linear(in_channels, out_channels, 1, stride))
 
 
 class FactorizedReduction(nn.Module):
@@ -93,11 +97,29 @@ def separable(kernel: int) -> Operation:
     return make
 
 
-def pooled(choose: Callable[[Parts], Pool]) -> Operation:
-    """3x3 pooling, and where the width changes a 1x1 with normalisation."""
+def convolved(*kernels: Kernel) -> Operation:
+    """For each kernel ReLU, convolution, normalisation; the first time with the stride."""
 
     def make(in_channels: int, out_channels: int, stride: int, parts: Parts) -> nn.Module:
-        pool = nn.Sequential(OrderedDict(pool=choose(parts)(3, stride)))
+        first, *others = kernels
+        layers = [activated(parts.layer.linear(in_channels, out_channels, first, stride))]
+        layers += [activated(parts.layer.linear(out_channels, out_channels, kernel)) for kernel in others]
+        return nn.Sequential(*layers)
+
+    return make
+
+
+def dilated(in_channels: int, out_channels: int, stride: int, parts: Parts) -> nn.Module:
+    """ReLU, 3x3 over every other pixel of 5x5, normalisation; padded alike on all sides."""
+    convolution = nn.Conv2d(in_channels, out_channels, 3, stride, padding=2, dilation=2, bias=False)
+    return nn.Sequential(OrderedDict(activation=nn.ReLU(), conv=convolution, norm=parts.layer.norm(out_channels)))
+
+
+def pooled(choose: Callable[[Parts], Pool], kernel: int = 3) -> Operation:
+    """Pooling, and where the width changes a 1x1 with normalisation."""
+
+    def make(in_channels: int, out_channels: int, stride: int, parts: Parts) -> nn.Module:
+        pool = nn.Sequential(OrderedDict(pool=choose(parts)(kernel, stride)))
         if in_channels != out_channels:
             for name, part in parts.layer.linear(in_channels, out_channels).named_children():
                 pool.add_module(name, part)
@@ -119,7 +141,18 @@ OPERATIONS: dict[str, Operation] = {
     "separable_5x5": separable(5),
     "separable_7x7": separable(7),
     "max_3x3": pooled(lambda parts: parts.max_pool),
+    "max_5x5": pooled(lambda parts: parts.max_pool, 5),
+    "max_7x7": pooled(lambda parts: parts.max_pool, 7),
     "average_3x3": pooled(lambda parts: parts.average_pool),
+    "dilated_3x3": dilated,
+    "1x1": convolved(1),
+    "3x3": convolved(3),
+    "1x3_3x1": convolved((1, 3), (3, 1)),
+    "1x7_7x1": convolved((1, 7), (7, 1)),
+}
+COMBINATIONS: dict[Combine, Callable[[Tensor, Tensor], Tensor]] = {
+    "add": torch.add,
+    "concatenate": lambda left, right: torch.cat((left, right), 1),
 }
 
 
@@ -132,11 +165,12 @@ class Maps:
 
 
 class Pair(nn.Module):
-    """A node: left(state) + right(state), each left out at random in training (drop-path) unless it is the identity."""
+    """A node: left(state) and right(state), combined; each left out at random in training unless it is the identity."""
 
     def __init__(self, node: Node, make: Callable[[Edge], nn.Module]):
         super().__init__()
         self.sources = (node.left.source, node.right.source)
+        self.combine = COMBINATIONS[node.combine]
         self.left, self.right = make(node.left), make(node.right)
         self.drop = StochasticDepth()
 
@@ -145,11 +179,11 @@ class Pair(nn.Module):
             operation(states[source]) if isinstance(operation, nn.Identity) else self.drop(operation(states[source]))
             for operation, source in zip((self.left, self.right), self.sources, strict=True)
         )
-        return cast(Tensor, left + right)
+        return self.combine(left, right)
 
 
 class Cell(nn.Module):
-    """`filters` channels in every state; the operations on the two inputs have `stride`.
+    """`filters` channels from every operation; those on the two inputs have `stride`.
 
     `previous` are the maps of state 0, at most twice as large as `current`, those of state 1; None where there are
     none yet.  `maps` says what comes out.
@@ -169,15 +203,20 @@ class Cell(nn.Module):
         else:
             self.adjust = identity(previous.channels, filters, 1, parts)
 
+        widths = [first_channels, filters]  # of the states
+
         def make(edge: Edge) -> nn.Module:
             if edge.operation not in OPERATIONS:
                 raise UsageError("unknown operation", edge.operation, nearest(edge.operation, OPERATIONS))
-            channels = first_channels if edge.source == 0 else filters
+            channels = widths[edge.source]
             return OPERATIONS[edge.operation](channels, filters, stride if edge.source < 2 else 1, parts)
 
-        self.nodes = nn.ModuleList(Pair(node, make) for node in wiring.nodes)
+        self.nodes = nn.ModuleList()
+        for node in wiring.nodes:
+            self.nodes.append(Pair(node, make))
+            widths.append(filters if node.combine == "add" else 2 * filters)
         self.output = wiring.output
-        self.maps = Maps(filters * len(wiring.output), current.reduction * stride)
+        self.maps = Maps(sum(widths[state] for state in wiring.output), current.reduction * stride)
 
     def forward(self, previous: Tensor, current: Tensor) -> Tensor:
         states = [self.adjust(previous), self.squeeze(current)]
