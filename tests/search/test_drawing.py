@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from topfive.models.pnasnet import CELL
 from topfive.nn.genotype import Edge, Node, Wiring
-from topfive.search.drawing import Box, Diagram, Line, cell_diagram, svg
+from topfive.search.diagrams import cell
+from topfive.search.drawing import Box, Diagram, Line, svg
 
 SPACE = "{http://www.w3.org/2000/svg}"
 OPERATIONS = ("identity", "separable_3x3", "max_3x3")
@@ -39,7 +40,7 @@ def touches(one, other):
 
 @given(wirings())
 def test_a_cell_is_drawn_whole_and_legibly(wiring):
-    drawing = ElementTree.fromstring(svg(cell_diagram(wiring), "a cell"))
+    drawing = ElementTree.fromstring(svg(cell(wiring), "a cell"))
     rows = Counter(text.text for text in drawing.iter(f"{SPACE}text"))
     assert rows.total() == 2 * len(wiring.nodes) + 3
     for operation in OPERATIONS:
@@ -75,8 +76,8 @@ def test_no_line_runs_through_a_box():
 
 
 def test_equal_cells_give_equal_files_that_need_nothing_beside_them():
-    drawn = svg(cell_diagram(CELL), 'best <of> "all" &c')
-    assert drawn == svg(cell_diagram(CELL), 'best <of> "all" &c')
+    drawn = svg(cell(CELL), 'best <of> "all" &c')
+    assert drawn == svg(cell(CELL), 'best <of> "all" &c')
     assert ElementTree.fromstring(drawn).find(f"{SPACE}title").text == 'best <of> "all" &c'
     assert re.findall(r"https?://\S+?(?=\")", drawn) == ["http://www.w3.org/2000/svg"]
     assert not re.search(r"url\(|@import|<script|<image|href", drawn)

@@ -7,13 +7,10 @@ as can be to the middle of those that it is joined to.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
-
-from topfive.nn.genotype import Wiring
 
 ROW, PADDING, GAP = 18.0, 6.0, 14.0  # heights in pixels: of a row of text, around them all, between boxes
 LETTER, ACROSS, BETWEEN = 6.7, 11.0, 54.0  # widths: of a letter, beside the text, between layers
@@ -55,22 +52,6 @@ class Line:
 class Diagram:
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...]
-
-
-def cell_diagram(wiring: Wiring) -> Diagram:
-    """A box a node, with its two operations as rows: their sum goes out."""
-    boxes = [Box(("cell before last",), end=True), Box(("last cell",), end=True)]
-    lines = []
-    for node in wiring.nodes:
-        lines += [Line(edge.source, len(boxes), row) for row, edge in enumerate((node.left, node.right))]
-        boxes.append(Box(tuple(_operation(edge.operation) for edge in (node.left, node.right))))
-    lines += [Line(state, len(boxes)) for state in wiring.output]
-    return Diagram((*boxes, Box(("joined",), end=True)), tuple(lines))
-
-
-def _operation(name: str) -> str:
-    """As a person writes it: separable_3x3 is "separable 3\N{MULTIPLICATION SIGN}3"."""
-    return re.sub(r"(?<=\d)x(?=\d)", "\N{MULTIPLICATION SIGN}", name.replace("_", " "))
 
 
 @dataclass
