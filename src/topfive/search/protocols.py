@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,13 +49,13 @@ class Executor(Protocol):
     """Runs jobs beside each other and yields each outcome when it is there, in any order; it never raises for one.
 
     A job is taken from `jobs` only when there is room to run it at once.  While nothing is there yet, None comes at
-    least once a second, so that whoever asks can look at the clock; who has enough closes the iterator, which ends
+    least once a second, so that whoever asks can look at the clock; who has enough closes the generator, which ends
     all that runs.
     """
 
     def __call__(
         self, evaluate: Evaluator, jobs: Iterable[Job]
-    ) -> Iterator[tuple[Job, Measurement | Failure] | None]: ...
+    ) -> Generator[tuple[Job, Measurement | Failure] | None, None, None]: ...
 
 
 class Admission(Protocol):
@@ -68,14 +68,17 @@ class Journal(Protocol):
     """What a search knows: all of its state, so that whoever opens the journal again goes on where it ended.
 
     `rounds` are the proposals of each round begun, `results` what is known by number of trial, `seconds` what the
-    search has taken in all its lives; `notes` is what the user should be told.  Many searchers may share a journal:
-    `refresh` reads what the others wrote, and only who holds the claim on a trial may evaluate it.
+    search has taken in all its lives.  `name` is what messages call it, `notes` are for the user.  Many searchers may
+    share a journal: `refresh` reads what the others wrote, and only who holds the claim on a trial may evaluate it.
     """
 
+    name: str
     rounds: list[tuple[Choices, ...]]
     results: dict[int, Result]
     seconds: float
-    notes: list[str]
+
+    @property
+    def notes(self) -> list[str]: ...
 
     def refresh(self) -> None: ...
     def propose(self, round: int, proposals: Sequence[Choices], seconds: float) -> None: ...
