@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topfive.artifact import Artifact
+from topfive.artifact import Artifact, Precision
 from topfive.errors import RefusedError, ResourceError, TopfiveError
 from topfive.preprocess import Preprocess
 
 Floats = NDArray[np.float32]
 
-GOLDEN_TOLERANCE = 1e-3  # of the largest logit: runtimes and processors add in different orders
+# Of the largest logit, by precision.  Runtimes and processors add floats in different orders; where that turns the
+# rounding of an activation to an integer, a whole step follows.
+GOLDEN_TOLERANCE: Mapping[Precision, float] = {"float32": 1e-3, "int8": 5e-2}
 _ERRORS_ONLY = 4  # onnxruntime writes its warnings straight to stderr
 
 
@@ -63,7 +66,7 @@ class OnnxEngine:
 
     @property
     def identity(self) -> str:
-        return identity(self.artifact.graph_digest, self.artifact.preprocess, "float32")
+        return identity(self.artifact.graph_digest, self.artifact.preprocess, self.artifact.precision)
 
     def logits(self, images: Floats) -> Floats:
         return self._run("logits", images)
@@ -71,8 +74,12 @@ class OnnxEngine:
     def embeddings(self, images: Floats) -> Floats:
         return self._run("embedding", images)
 
-    def verify(self, tolerance: float = GOLDEN_TOLERANCE) -> float:
-        """The largest difference from the golden logits, as a fraction of the largest of them; RefusedError past it."""
+    def verify(self, tolerance: float | None = None) -> float:
+        """The largest difference from the golden logits, as a fraction of the largest of them.
+
+        RefusedError past the tolerance, by default that of the precision in `GOLDEN_TOLERANCE`.
+        """
+        tolerance = GOLDEN_TOLERANCE[self.artifact.precision] if tolerance is None else tolerance
         worst = 0.0
         for golden in self.artifact.golden:
             pixels = self.artifact.preprocess.load(golden.image)

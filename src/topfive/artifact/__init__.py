@@ -6,7 +6,7 @@ Graph: one input `images` float32 [N, C, side, side], outputs `logits` [N, class
 from __future__ import annotations
 
 from topfive.artifact.file import CONSTANT, Artifact, attach, parameters, read, rename, write
-from topfive.artifact.metadata import Activation, Card, Golden, Metadata, MetadataError
+from topfive.artifact.metadata import Activation, Card, Golden, Metadata, MetadataError, Precision
 
 __all__ = [
     "CONSTANT",
@@ -16,6 +16,7 @@ __all__ = [
     "Golden",
     "Metadata",
     "MetadataError",
+    "Precision",
     "attach",
     "parameters",
     "read",

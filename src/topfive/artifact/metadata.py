@@ -31,6 +31,7 @@ MAXIMUM_GOLDEN = 64
 
 
 Activation = Literal["softmax", "sigmoid"]
+Precision = Literal["float32", "int8"]
 
 
 class MetadataError(ValueError):
@@ -69,6 +70,7 @@ class Metadata:
 
     `temperature` divides the logits before `activation`: softmax where an image is of one class, sigmoid where it has
     any number of labels.  `thresholds`, where given, are one probability a class below which it is not reported.
+    `precision` is what the graph computes in; its input and outputs are float32 all the same.
     """
 
     preprocess: Preprocess
@@ -78,6 +80,7 @@ class Metadata:
     thresholds: tuple[float, ...] = ()
     golden: tuple[Golden, ...] = ()
     activation: Activation = "softmax"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         count = len(self.labels)
@@ -89,6 +92,8 @@ class Metadata:
             raise MetadataError(f"the temperature is {self.temperature}, not a positive number")
         if self.activation not in get_args(Activation):
             raise MetadataError(f"the activation is {self.activation!r:.50}, not softmax or sigmoid")
+        if self.precision not in get_args(Precision):
+            raise MetadataError(f"the precision is {self.precision!r:.50}, not float32 or int8")
         if self.thresholds and len(self.thresholds) != count:
             raise MetadataError(f"{len(self.thresholds)} thresholds for {count} classes")
         if not all(0 <= threshold <= 1 for threshold in self.thresholds):
@@ -114,6 +119,8 @@ def encode(metadata: Metadata, graph_digest: str) -> dict[str, str]:
     }
     if metadata.activation != "softmax":
         parts |= {"format": 2, "activation": metadata.activation}
+    if metadata.precision != "float32":
+        parts["precision"] = metadata.precision
     values = {PREFIX + key: json.dumps(value, allow_nan=False) for key, value in parts.items()}
     return values | {PREFIX + "sha256": digest(values, graph_digest)}
 
@@ -141,6 +148,7 @@ def decode(values: Mapping[str, str], graph_digest: str) -> Metadata:
             thresholds=tuple(_number(value) for value in _list(_json(ours, "thresholds"))),
             golden=tuple(_golden(item) for item in _list(_json(ours, "golden"))),
             activation=_json(ours, "activation") if version == 2 else "softmax",
+            precision=_json(ours, "precision") if PREFIX + "precision" in ours else "float32",
         )
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
