@@ -6,6 +6,7 @@ network.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -80,6 +81,13 @@ class MemoryBatches:
         self._dataset, self._recipe, self._preprocess = dataset, recipe, preprocess
         self._sampler = Sampler(dataset.labels, recipe)
         self.steps = self._sampler.steps
+
+    def under(self, recipe: Recipe) -> MemoryBatches:
+        """The same images in memory, drawn and varied as a recipe says that crops as this one does."""
+        other = copy.copy(self)
+        other._recipe, other._sampler = recipe, Sampler(self._dataset.labels, recipe)
+        other.steps = other._sampler.steps
+        return other
 
     def names(self, epoch: int, index: int) -> list[str]:
         return [self._dataset.name(i) for i in self._sampler.indices(epoch, index).tolist()]

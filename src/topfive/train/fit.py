@@ -20,7 +20,6 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.sync_norm import synchronise
 from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe
-from topfive.train.average import Average
 from topfive.train.batches import Batches, training_batches
 from topfive.train.checkpoint import Checkpoint
 from topfive.train.finish import Report, finish, labels_of
@@ -28,14 +27,13 @@ from topfive.train.loading import EvaluationBatches
 from topfive.train.loop import Watch, Work, train
 from topfive.train.norms import keep_pace
 from topfive.train.objective import Objective, Teacher
-from topfive.train.optimizer import make_optimizer
 from topfive.train.placement import Placement, available_cores, choose_placement
 from topfive.train.plan import build, check_same, configuration, continued, preprocess_for, rehearse
 from topfive.train.processes import ALONE, Team, complete
 from topfive.train.randomness import seed_of
 from topfive.train.run import Run, stopping
 from topfive.train.sampler import batch_of
-from topfive.train.state import State
+from topfive.train.state import at_step_0
 from topfive.train.task import task_for
 from topfive.weights import load_weights, resolve
 
@@ -135,7 +133,7 @@ def _fit(recipe: Recipe, splits: Splits, run: Run, device: str, around: Surround
     keep_pace(model, recipe.epochs * batches.steps)
     if team.size > 1:
         synchronise(model)
-    state = _state(model, recipe, placement, device)
+    state = at_step_0(model, recipe, placement, device)
     if checkpoint is not None:
         state.restore(checkpoint)
     run.rewind_log(state.step)
@@ -238,12 +236,3 @@ def _placement(objective: Objective, batches: Batches, recipe: Recipe, device: s
     if recipe.amp:
         around.watch.note(f"arithmetic in {placement.precision}, which is fastest here")
     return placement
-
-
-def _state(model: Classifier, recipe: Recipe, placement: Placement, device: str) -> State:
-    return State(
-        model=model,
-        optimizer=make_optimizer(model, recipe),
-        average=Average(model, recipe.model_ema) if recipe.model_ema else None,
-        scaler=torch.amp.GradScaler(torch.device(device).type, enabled=placement.precision == "float16"),
-    )

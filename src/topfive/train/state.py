@@ -11,8 +11,11 @@ from torch import Tensor, optim
 
 from topfive.errors import RefusedError
 from topfive.nn.classifier import Classifier
+from topfive.recipe import Recipe
 from topfive.train.average import Average
 from topfive.train.checkpoint import Checkpoint, flatten, pack_optimizer, under, unpack_optimizer
+from topfive.train.optimizer import make_optimizer
+from topfive.train.placement import Placement
 
 
 @dataclass
@@ -86,3 +89,13 @@ class State:
             raise RefusedError(
                 "checkpoint", f"of step {checkpoint.step}", why, "Start anew with another --out"
             ) from None
+
+
+def at_step_0(model: Classifier, recipe: Recipe, placement: Placement, device: str) -> State:
+    """What a run begins with: `model`, and what its recipe asks for beside it."""
+    return State(
+        model=model,
+        optimizer=make_optimizer(model, recipe),
+        average=Average(model, recipe.model_ema) if recipe.model_ema else None,
+        scaler=torch.amp.GradScaler(torch.device(device).type, enabled=placement.precision == "float16"),
+    )
