@@ -1,0 +1,43 @@
+"""The spaces by name, each at its paper's size and at sizes that train in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from topfive.errors import UsageError, nearest
+from topfive.models.found import Size
+from topfive.search.space import SearchSpace
+from topfive.search.spaces.cells import NASNET_OPERATIONS, PNAS_OPERATIONS, nasnet, pnas
+
+CHEAP = ("separable_3x3", "separable_5x5", "average_3x3", "max_3x3", "identity")
+TWO = ("separable_3x3", "max_3x3")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A space for images of any side and channels; `side` and `channels` are those where nothing else is said."""
+
+    make: Callable[[int, int], SearchSpace]
+    side: int = 32
+    channels: int = 3
+
+
+SPACES = {
+    # Searched with N = 2 and F = 32 (Zoph et al., appendix A).
+    "nasnet": Named(lambda side, channels: nasnet("nasnet", NASNET_OPERATIONS, 5, Size(2, 32, side, channels))),
+    "nasnet-small": Named(lambda side, channels: nasnet("nasnet-small", CHEAP, 2, Size(1, 16, side, channels))),
+    # Searched with N = 2 and F = 24 (Liu et al., sec. 5.1).
+    "pnas": Named(lambda side, channels: pnas("pnas", PNAS_OPERATIONS, 5, Size(2, 24, side, channels))),
+    "pnas-small": Named(lambda side, channels: pnas("pnas-small", CHEAP, 3, Size(1, 16, side, channels))),
+    # Small enough to train every cell: one operation that learns, one that does not.
+    "pnas-two": Named(lambda side, channels: pnas("pnas-two", TWO, 3, Size(1, 8, side, channels)), 8, 1),
+}
+
+
+def space_named(name: str, side: int | None = None, channels: int | None = None) -> SearchSpace:
+    """The space for images of `side` pixels a side and 1 or 3 `channels`.  UsageError for a name that is not there."""
+    if name not in SPACES:
+        raise UsageError("unknown space", name, nearest(name, SPACES), f"There are: {', '.join(SPACES)}")
+    named = SPACES[name]
+    return named.make(side or named.side, channels or named.channels)
