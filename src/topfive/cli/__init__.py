@@ -22,6 +22,7 @@ from topfive.errors import TopfiveError, escaped
 # The verbs in the order of a working day; the line is what `topfive --help` prints without importing the verb.
 VERBS = {
     "train": "Train a classifier on a folder, a CSV file or a named data set.",
+    "search": "Search the architecture for given images, or tabulate a space.",
     "evaluate": "Measure an artifact on labelled images.",
     "compare": "Lay finished runs side by side: which is better by more than chance?",
     "predict": "Name what is in photographs.",
