@@ -50,7 +50,7 @@ class Proxy:
     Images have the size that the network's own row names, unless the recipe names one.
     """
 
-    splits: Splits
+    splits: Splits = field(repr=False)
     recipe: Recipe
 
     def __call__(self, model: str, seed: int) -> Measurement:
