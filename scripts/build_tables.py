@@ -100,7 +100,7 @@ def _timeline_row(module: ModuleType) -> str:
         f"{module.PAPER.year}-{module.PAPER.month:02}",
         f"[{title}](#{_anchor(title)})",
         idea,
-        str(len(counts)),
+        str(len(counts) or ""),
         _range(facts.params for facts in counts),
         _range(facts.macs for facts in counts),
         _percent(min(errors)) if errors else "",
@@ -118,9 +118,10 @@ def _section(module: ModuleType) -> list[str]:
         f"Code: [{stem(module)}.py](../src/topfive/models/{stem(module)}.py)"
         + (f", which builds on {', '.join(builds_on)}" if builds_on else "")
         + ".\n",
-        "| network | input | parameters | MACs | the paper reports |",
-        "|---|---|--:|--:|---|",
     ]
+    if not module.VARIANTS:
+        return [*parts, "Its networks are built by names that say what they are made of, as the file tells."]
+    parts += ["| network | input | parameters | MACs | the paper reports |", "|---|---|--:|--:|---|"]
     for variant in module.VARIANTS:
         facts = variant.facts
         side = f"{facts.in_channels}x{facts.input_size}x{facts.input_size}"
@@ -167,7 +168,10 @@ def _percent(fraction: float) -> str:
 
 
 def _range(counts: Iterable[int]) -> str:
-    low, *_, high = [*(ordered := sorted(counts)), ordered[-1]]
+    ordered = sorted(counts)
+    if not ordered:
+        return ""
+    low, high = ordered[0], ordered[-1]
     return short(low) if low == high else f"{short(low)} to {short(high)}"
 
 

@@ -12,7 +12,7 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.layer_table import Layer, layers, measured, stages
 from topfive.nn.measure import count_macs, count_params
 
-SMALLEST = [min(module.VARIANTS, key=lambda variant: variant.facts.macs).name for module in TIMELINE]
+SMALLEST = [min(module.VARIANTS, key=lambda variant: variant.facts.macs).name for module in TIMELINE if module.VARIANTS]
 
 
 def table_of(name: str) -> Layer:

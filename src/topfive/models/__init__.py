@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import lru_cache, partial
 from types import ModuleType
 
 from topfive.errors import UsageError, nearest
@@ -31,6 +31,7 @@ from topfive.models import (
     mobilenet_v3,
     nasnet,
     network_in_network,
+    neural_architecture_search,
     one_weird_trick,
     pnasnet,
     polynet,
@@ -70,6 +71,7 @@ TIMELINE: tuple[ModuleType, ...] = (
     wide_resnet,
     densenet,
     xception,
+    neural_architecture_search,
     resnext,
     polynet,
     darknet19,
@@ -107,8 +109,19 @@ def registry(modules: Iterable[ModuleType]) -> dict[str, ModelSpec]:
 
 _SPECS = registry(TIMELINE)
 
+
+@lru_cache(maxsize=256)
+def _scaled(name: str) -> ModelSpec:
+    return efficientnet.described(name, spec(efficientnet.read(name).base))
+
+
 # Names that say what a network is made of begin with one of these and a colon.
-DESCRIBED: dict[str, Callable[[str], ModelSpec]] = dict.fromkeys(found.FAMILIES, found.spec)
+DESCRIBED: dict[str, Callable[[str], ModelSpec]] = {
+    "chain": neural_architecture_search.described,
+    **dict.fromkeys(found.FAMILIES, found.spec),
+    "mnasnet": mnasnet.described,
+    "scaled": _scaled,
+}
 
 
 def list_models(pattern: str = "*") -> list[str]:

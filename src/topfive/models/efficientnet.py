@@ -202,12 +202,13 @@ class Multiplied(NamedTuple):
 
 
 LARGEST = 32  # factor of a depth or a width
+LONGEST = 2000  # characters of a name, for the other network may be a scaled one too
 _MULTIPLIED = re.compile(r"scaled:d([0-9.]{1,6})-w([0-9.]{1,6})-s([1-9][0-9]{0,3}):(.+)", re.ASCII | re.DOTALL)
 
 
 def read(name: str) -> Multiplied:
     """What a name of that kind says.  UsageError where it is none."""
-    found = _MULTIPLIED.fullmatch(name)
+    found = _MULTIPLIED.fullmatch(name) if len(name) <= LONGEST else None
     try:
         multiplied = Multiplied(float(found[1]), float(found[2]), int(found[3]), found[4]) if found else None
     except ValueError:
