@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from topfive import artifact
@@ -13,8 +11,6 @@ from topfive.evaluate.latency import RUNS, Latency, measure_latency
 from topfive.export.graph import frozen, to_onnx
 from topfive.labels import Labels
 from topfive.models import create_model, spec
-from topfive.search.protocols import Evaluator
-from topfive.search.trial import Measurement
 
 
 def latency_of(model: str, num_classes: int, runs: int = RUNS) -> Latency:
@@ -26,15 +22,3 @@ def latency_of(model: str, num_classes: int, runs: int = RUNS) -> Latency:
         path = Path(folder, "model.onnx")
         artifact.write(path, artifact.attach(to_onnx(network, row.preprocess.side), told))
         return measure_latency(path, runs)
-
-
-@dataclass(frozen=True)
-class Timed:
-    """Adds the latency in milliseconds to what another evaluator measures."""
-
-    evaluate: Evaluator
-    num_classes: int
-
-    def __call__(self, model: str, seed: int) -> Measurement:
-        latency = 1e3 * latency_of(model, self.num_classes).p50
-        return dataclasses.replace(self.evaluate(model, seed), latency=latency)
