@@ -58,6 +58,13 @@ def _train(
     track: Annotated[
         str | None, Option(help="Hand the figures to tensorboard, wandb or mlflow too; several with commas.")
     ] = None,
+    max_latency: Annotated[
+        str | None, Option(metavar="TIME", help="Most for one image on one thread of this machine, e.g. 5ms.")
+    ] = None,
+    max_size: Annotated[str | None, Option(metavar="BYTES", help="Most for the shipped file, e.g. 4MB.")] = None,
+    max_macs: Annotated[
+        str | None, Option(metavar="NUMBER", help="Most multiply-accumulates for one image, e.g. 50M.")
+    ] = None,
     strict: Annotated[bool, Option("--strict", help="Exit 7 if an image was skipped or stands in two parts.")] = False,
     as_json: Annotated[bool, Option("--json", help="One JSON line on stdout at the end.")] = False,
     **flags: Any,
@@ -66,6 +73,9 @@ def _train(
 
     The run folder gets the shipped file, the weights, the report and the recipe.
 
+    With --max-latency, --max-size or --max-macs the network is chosen, or with --model checked, so that the shipped
+    file keeps to them; the file is measured again in the end. Exit 8 where that is not possible.
+
     A run that was stopped or killed goes on with --resume, to the same bits.
     """
     begun = time.monotonic()
@@ -73,6 +83,7 @@ def _train(
     import torch
 
     from topfive.data.places import cache_folder
+    from topfive.evaluate.limits import limits_from
     from topfive.train import DataChoices, Request, Run, Silent, Surroundings, fit, joined, settle
     from topfive.train.track import Tracked, sinks_from
 
@@ -80,7 +91,8 @@ def _train(
     if data is not None and "=" in data and not os.path.lexists(data):
         pairs, data = [data, *pairs], None  # as in: topfive train --resume runs/mine key=value
     choices = DataChoices(split_seed, val_fraction, test_fraction, max_bad, allow_empty, follow_links, check)
-    request = Request(data, out, resume, settings_from(flags, pairs), recipe, data_root, choices)
+    limits = limits_from(max_latency, max_size, max_macs)
+    request = Request(data, out, resume, settings_from(flags, pairs), recipe, data_root, choices, limits)
     with (
         joined(_device(device, torch)) as (team, place),
         TrainingProgress() if team.leads else contextlib.nullcontext(Silent()) as progress,
@@ -100,6 +112,7 @@ def _train(
             exact=exact,
             begun=begun,
             source=settled.source,
+            limits=settled.limits,
             watch=watch,
             team=team,
         )
@@ -112,6 +125,8 @@ def _train(
         print(json.dumps(report.contract()))
     else:
         print(report.text())
+    if report.kept is not None:
+        report.kept.check(report.artifact)
     if strict:
         _strictly(settled.splits)
 

@@ -56,7 +56,8 @@ class Shipped:
     """The file that was written, and how nearly its answers are the network's.
 
     `difference` and `tolerance` are relative to the largest answer; `agreement` is the fraction of `images` with the
-    same first class.  `params` and `macs` (for one image) are counted on the network.
+    same first class; in int8 all three are those of the file that it was quantised from.  `params` and `macs` (for one
+    image) are counted on the network.  `limits` says how the file stands to those that were stated.
     """
 
     file: str
@@ -69,6 +70,8 @@ class Shipped:
     params: int | None = None
     macs: int | None = None
     speed: Speed | None = None
+    precision: str = "float32"
+    limits: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

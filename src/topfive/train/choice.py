@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from topfive.data import Splits
+from topfive.data import ArrayDataset, Splits
 from topfive.models import spec
+from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe, recipe_from
 from topfive.train.batches import STAGES, side_at
 from topfive.train.loop import Watch
@@ -17,7 +18,7 @@ from topfive.train.loss import cross_entropy
 from topfive.train.objective import Objective
 from topfive.train.placement import available_cores, step_seconds
 from topfive.train.plan import build, preprocess_for
-from topfive.train.recipes import fine_tune, is_small, quick
+from topfive.train.recipes import fine_tune, is_small, quick, recipe_named
 
 SECONDS = 600.0  # where no time is stated
 USED = 0.85  # share of it that the steps are planned to take; the rest is for reading, evaluating and shipping
@@ -78,7 +79,7 @@ def epoch_seconds(recipe: Recipe, splits: Splits) -> float:
 
     A smaller image is taken to cost as its pixels do, and an image that is only answered a third of one learnt from.
     """
-    preprocess = preprocess_for(recipe, splits)
+    preprocess = fed(recipe, splits)
     batch = min(recipe.batch_size, len(splits.train))
     images = torch.randn(batch, preprocess.channels, preprocess.side, preprocess.side)
     objective = Objective(build(recipe, splits), cross_entropy, recipe)
@@ -87,6 +88,22 @@ def epoch_seconds(recipe: Recipe, splits: Splits) -> float:
     sides = [side_at(stages, preprocess.side, stage) for stage in range(STAGES)]
     learnt = max(1, len(splits.train) // batch) * sum((side / preprocess.side) ** 2 for side in sides) / STAGES
     return step * (learnt + len(splits.val) / batch / 3)
+
+
+def fed(recipe: Recipe, splits: Splits) -> Preprocess:
+    """How large the network will see the images; the statistics of photographs are not taken, which would read many."""
+    given = None if isinstance(splits.train, ArrayDataset) else spec(recipe.model).preprocess
+    return preprocess_for(recipe, splits, given)
+
+
+def whole(name: str | None, settings: Mapping[str, Any], splits: Splits) -> Recipe:
+    """The recipe `name`, or what suits the network that the settings name, with the settings put in."""
+    model = spec(settings.get("model", network_for(splits)))
+    if name is not None:
+        base = recipe_named(name, model, splits)
+    else:
+        base = (fine_tune if settings.get("weights") is not None else quick)(model, splits)
+    return recipe_from({**dataclasses.asdict(base), **warmed_up(base, settings)})
 
 
 def warmed_up(base: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from topfive.artifact import Card
 from topfive.data import ImageDataset, Splits
 from topfive.data.dataset import class_counts
 from topfive.evaluate import Evaluation, LabelEvaluation
+from topfive.evaluate.limits import ANY, Limits
 from topfive.evaluate.speed import Speed, measure_speed
 from topfive.explain import grad_cam, overlay
 from topfive.export import Parity, export, golden_images
@@ -28,6 +29,7 @@ from topfive.report.contents import Pair, Pixels
 from topfive.report.predictions import PREDICTIONS
 from topfive.report.result import RESULT, LabelResult, Result, to_json
 from topfive.spec import Paper
+from topfive.train.kept import Kept, within
 from topfive.train.loop import Work, answers
 from topfive.train.state import State
 from topfive.train.task import Decision, Task
@@ -48,16 +50,20 @@ class Report:
     seconds: float
     best_epoch: int
     task: Task[Any] = field(repr=False)
+    kept: Kept | None = None
 
     def text(self) -> str:
         """A few lines for people."""
-        return (
+        in_floats = "" if self.kept is None or self.kept.precision == "float32" else " in floats"
+        lines = [
             f"{self.split}: {self.task.told(self.evaluation)} on {self.evaluation.n} images, "
-            "measured on the shipped file\n"
+            "measured on the shipped file",
             f"epoch {self.best_epoch} was best; trained in {self.seconds:.0f} s; "
-            f"the file equals the network to {self.parity.difference:.1e}\n"
-            f"{self.artifact}"
-        )
+            f"the file{in_floats} equals the network to {self.parity.difference:.1e}",
+            *([] if self.kept is None else [self.kept.text()]),
+            f"{self.artifact}",
+        ]
+        return "\n".join(lines)
 
     def contract(self) -> dict[str, Any]:
         """What `topfive train --json` prints."""
@@ -67,11 +73,15 @@ class Report:
             "split": self.split,
             "n": self.evaluation.n,
             **self.task.contract(self.evaluation),
+            **({} if self.kept is None else self.kept.contract()),
         }
 
 
-def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> Report:
-    """Ship the weights that did best on the validation images, where there are none the last, and measure the file."""
+def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess, limits: Limits = ANY) -> Report:
+    """Ship the weights that did best on the validation images, where there are none the last, and measure the file.
+
+    Where that breaks the limits, and in int8 does not, it is shipped in int8.
+    """
     model = state.evaluated
     if state.best.weights:
         model.load_state_dict(state.best.weights)
@@ -93,6 +103,7 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
         **vars(decision),
     )
     write_folder(model, folder, preprocess=preprocess, labels=labels, card=card, **vars(decision))
+    kept = within(limits, folder / ARTIFACT, model, work, splits, preprocess) if limits else None
     predictor = Predictor.load(folder / ARTIFACT, threads=work.placement.threads, batch_size=64)
     evaluation = task.measure(predictor, measured)
     work.run.write(PREDICTIONS, task.predictions(evaluation, splits.classes).encode(errors="surrogateescape"))
@@ -106,6 +117,7 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> 
         seconds=state.seconds,
         best_epoch=state.best.epoch + 1 if state.best.weights else work.recipe.epochs,
         task=task,
+        kept=kept,
     )
     result = result_of(report, model, preprocess, measure_speed(predictor), work.recipe.model)
     write_report(folder / REPORT, contents_of(report, result, work, splits, Evidence(model, preprocess)))
@@ -219,6 +231,8 @@ def contents_of(
             params=result.params,
             macs=result.macs,
             speed=result.speed,
+            precision="float32" if report.kept is None else report.kept.precision,
+            limits="" if report.kept is None else report.kept.text(),
         ),
         recipe=config["recipe"],
         environment={**config["environment"], **config["placement"]},

@@ -14,6 +14,7 @@ from torch import nn
 
 from topfive.data import Splits, write_split
 from topfive.errors import DataError, RefusedError, ResourceError
+from topfive.evaluate.limits import ANY, Limits, stated
 from topfive.export.source import trained
 from topfive.models import spec
 from topfive.nn.classifier import Classifier
@@ -56,7 +57,7 @@ class Surroundings:
     """What decides how a run is carried out, but not, beyond rounding, what comes out.
 
     None means measured or chosen at the start.  `source` is how the data were asked for, kept so that --resume can ask
-    again.
+    again.  A shipped file that breaks the `limits` is quantised, where int8 keeps to them.
     """
 
     threads: int | None = None
@@ -69,6 +70,7 @@ class Surroundings:
     accept_data_change: bool = False
     exact: bool = False
     source: dict[str, Any] = field(default_factory=dict)
+    limits: Limits = ANY
     watch: Watch = field(default_factory=Silent)
     team: Team = ALONE
 
@@ -125,7 +127,8 @@ def _fit(recipe: Recipe, splits: Splits, run: Run, device: str, around: Surround
         placement = Placement(**config["placement"])
     else:
         placement = team.told(lambda: _placement(objective, batches, recipe, device, around))
-        run.write_config(configuration(recipe, splits, preprocess, placement, around.source, team.size, device))
+        decided = configuration(recipe, splits, preprocess, placement, around.source, team.size, device)
+        run.write_config(decided | ({"limits": stated(around.limits)} if around.limits else {}))
         if team.leads:
             write_split(run.folder / SPLIT, splits)
 
@@ -155,7 +158,7 @@ def _fit(recipe: Recipe, splits: Splits, run: Run, device: str, around: Surround
     )
     with stopping() as stop, complete(team, run.folder):
         train(state, work, stop)
-    return team.told(lambda: finish(state, work, splits, preprocess))
+    return team.told(lambda: finish(state, work, splits, preprocess, around.limits))
 
 
 def _begun(

@@ -15,12 +15,13 @@ from topfive.data.check import Thoroughness
 from topfive.data.named import NAMED
 from topfive.data.shards import shard_files
 from topfive.errors import RefusedError, UsageError
+from topfive.evaluate.limits import ANY, Limits
 from topfive.models import spec
 from topfive.recipe import Recipe, recipe_from
-from topfive.train.choice import chosen, network_for, warmed_up
+from topfive.train.choice import chosen, whole
 from topfive.train.found import with_found
+from topfive.train.limited import chosen_within
 from topfive.train.loop import Watch
-from topfive.train.recipes import fine_tune, quick, recipe_named
 from topfive.train.run import CONFIG, Run, new_folder
 from topfive.train.task import task_for
 
@@ -63,16 +64,18 @@ class Request:
     recipe: str | None = None
     data_root: Path | None = None
     choices: DataChoices = field(default_factory=DataChoices)
+    limits: Limits = ANY
 
 
 @dataclass(frozen=True)
 class Settled:
-    """The answer; `source` is how the data were asked for, for `config.yaml`."""
+    """The answer; `source` is how the data were asked for, for `config.yaml`, `limits` what the file must keep to."""
 
     folder: Path
     recipe: Recipe
     splits: Splits
     source: dict[str, Any]
+    limits: Limits = ANY
 
 
 def settle(request: Request, watch: Watch) -> Settled:
@@ -84,26 +87,29 @@ def settle(request: Request, watch: Watch) -> Settled:
         assert folder is not None
         settings = _checked(request.settings)
         source = _same_source(folder, config["data"], _source(request))
-        return Settled(folder, recipe_from({**config["recipe"], **settings}), _open(source, watch), source)
+        limits = _same_limits(folder, Limits(**config.get("limits", {})), request.limits)
+        return Settled(folder, recipe_from({**config["recipe"], **settings}), _open(source, watch), source, limits)
     settings = _checked(request.settings)
     source = _source(request)
     splits = _open(source, watch)
-    recipe = recipe_for(request.recipe, settings, splits, watch)
+    recipe = recipe_for(request.recipe, settings, splits, watch, request.limits)
     name = f"{Path(splits.name).stem}-{recipe.model.partition(':')[0]}"  # of a found one, the kind
-    return Settled(folder or new_folder(request.out, name), recipe, splits, source)
+    return Settled(folder or new_folder(request.out, name), recipe, splits, source, request.limits)
 
 
-def recipe_for(name: str | None, settings: dict[str, Any], splits: Splits, watch: Watch) -> Recipe:
-    """The whole recipe: the named one, or what suits, with the settings put in."""
+def recipe_for(
+    name: str | None, settings: dict[str, Any], splits: Splits, watch: Watch, limits: Limits = ANY
+) -> Recipe:
+    """The whole recipe: the named one, or what suits, with the settings put in.
+
+    LimitsError where no network, or not the one that is named, keeps to the limits.
+    """
     settings = {**task_for(splits).settings, **settings}
+    if limits:
+        return chosen_within(limits, name, settings, splits, watch)
     if name is None and "model" not in settings:
         return chosen(splits, settings, watch)
-    model = spec(settings.get("model", network_for(splits)))
-    if name is not None:
-        base = recipe_named(name, model, splits)
-    else:
-        base = (fine_tune if settings.get("weights") is not None else quick)(model, splits)
-    return recipe_from({**dataclasses.asdict(base), **warmed_up(base, settings)})
+    return whole(name, settings, splits)
 
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +119,14 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     if "model" in settings:
         spec(settings["model"])
     return settings
+
+
+def _same_limits(folder: Path, stored: Limits, asked: Limits) -> Limits:
+    """The run's own limits; UsageError where others are asked for now."""
+    if asked and asked != stored:
+        why = f"its limits were {stored.told() or 'none'}, are {asked.told()}"
+        raise UsageError("cannot resume", folder, why, "Leave them out, or start anew with another --out")
+    return stored
 
 
 def _same_source(folder: Path, stored: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from topfive import artifact
 from topfive.errors import RefusedError, ResourceError, StoppedError, UsageError
+from topfive.evaluate.limits import ANY, Limits
 from topfive.preprocess import Preprocess
 from topfive.recipe import recipe_from
 from topfive.train.checkpoint import Checkpoint, load_newest, remove_leftovers, save
@@ -50,6 +51,7 @@ class _Config:
     preprocess: Preprocess
     placement: _Placement
     environment: dict[str, str]
+    limits: Limits = ANY
     resumed: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
