@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 
 from topfive.errors import UsageError, nearest
 from topfive.search.protocols import Strategy
-from topfive.search.strategies import ppo, random, reinforce
+from topfive.search.strategies import ppo, reinforce
 from topfive.search.strategies.evolution import Evolution
 from topfive.search.strategies.progressive import Progressive
+from topfive.search.strategies.random import Random
 from topfive.search.strategies.surrogate import Recurrent
 
 STRATEGIES: Mapping[str, Callable[[int], Strategy]] = {
-    "random": lambda seed: random.propose,
+    "random": lambda seed: Random(),
     "evolution": lambda seed: Evolution(),
     "reinforce": reinforce.strategy,
     "ppo": ppo.strategy,

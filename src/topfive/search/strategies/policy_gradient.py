@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,16 +17,20 @@ from topfive.search.strategies.replay import Replay, one_thread
 from topfive.search.trial import Trial
 from topfive.train.randomness import generator
 
-# log-probabilities [N] by the controller as it is and as it was when it proposed, advantages [N] -> loss
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+class Loss(Protocol):
+    """From log-probabilities [N] by the controller as it is and as it was when it proposed, and advantages [N]."""
+
+    def __call__(self, now: Tensor, before: Tensor, advantages: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a controller is made and taught.
+class PolicyGradient:
+    """A strategy.  Copies teach as much as new networks do; a failure teaches as the worst reward so far.
 
-    `updates` steps of Adam are taken on each round; `decay` is that of the moving average of rewards which is the
-    baseline; `entropy` weighs a reward for staying undecided.
+    `updates` steps of Adam are taken on each round; `decay` is that of the moving average of the rounds' mean rewards
+    which is the baseline; `entropy` weighs a reward for staying undecided; `hidden`, `layers` and `spread` are the
+    controller's.
     """
 
     loss: Loss
@@ -35,13 +41,7 @@ class Settings:
     updates: int
     decay: float
     entropy: float
-
-
-class PolicyGradient:
-    """A strategy.  Copies teach as much as new networks do; a failure teaches as the worst reward so far."""
-
-    def __init__(self, settings: Settings, seed: int):
-        self._replay = Replay(lambda space: Pupil(space, settings, seed))
+    seed: int
 
     def __call__(
         self, space: SearchSpace, history: Sequence[Trial], count: int, rng: np.random.Generator
@@ -49,16 +49,19 @@ class PolicyGradient:
         with one_thread():
             return self._replay.after(space, history).controller.sample(count, rng)
 
+    @cached_property
+    def _replay(self) -> Replay[Pupil]:
+        return Replay(lambda space: Pupil(space, self))
+
 
 class Pupil:
     """A controller with what belongs to its training."""
 
-    def __init__(self, space: SearchSpace, settings: Settings, seed: int):
+    def __init__(self, space: SearchSpace, settings: PolicyGradient):
         self.settings = settings
-        self.controller = Controller(
-            space, settings.hidden, settings.layers, settings.spread, generator(seed, "controller")
-        )
-        self.optimizer = torch.optim.Adam(self.controller.parameters(), settings.learning_rate)
+        chance = generator(settings.seed, "controller")
+        self.controller = Controller(space, settings.hidden, settings.layers, settings.spread, chance)
+        self.optimizer = torch.optim.Adam(self.controller.parameters(), settings.learning_rate, fused=True)
         self.baseline: float | None = None
         self.worst: float | None = None
 

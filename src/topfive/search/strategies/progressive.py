@@ -6,16 +6,17 @@ Liu et al. 2017, arXiv:1712.00559, algorithm 1.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from topfive.errors import UsageError
 from topfive.search.space import Choices, SearchSpace
 from topfive.search.strategies.replay import Replay, one_thread
-from topfive.search.strategies.surrogate import Ensemble, Perceptron, Words
+from topfive.search.strategies.surrogate import Ensemble, Net, Perceptron
 from topfive.search.trial import Trial
 from topfive.train.randomness import seed_of
 
@@ -23,6 +24,7 @@ LARGEST_FIRST = 10_000  # choices at the first level, all of which are measured
 PAPERS_TOP = 256
 
 
+@dataclass(frozen=True)
 class Progressive:
     """A strategy in stages.  The first measures all of the first level.
 
@@ -36,8 +38,9 @@ class Progressive:
     the 136 of the paper's space, and in a small space 256 would be all of the second level.
     """
 
-    def __init__(self, net: Callable[[Words], nn.Module] = Perceptron, seed: int = 0, top: int | None = None):
-        self._replay = Replay(lambda space: Climb(space, net, seed, top))
+    net: Net = Perceptron
+    seed: int = 0
+    top: int | None = None
 
     def __call__(
         self, space: SearchSpace, history: Sequence[Trial], count: int, rng: np.random.Generator
@@ -45,17 +48,21 @@ class Progressive:
         """At most `count`, and fewer at the end of a stage, as the next one needs the results of all of it."""
         return list(self._replay.after(space, history).waiting.values())[:count]
 
+    @cached_property
+    def _replay(self) -> Replay[Climb]:
+        return Replay(lambda space: Climb(space, self))
+
 
 class Climb:
     """The stages of a search so far: what is to be measured in the present one, and what came of those before."""
 
-    def __init__(self, space: SearchSpace, net: Callable[[Words], nn.Module], seed: int, top: int | None):
-        self.space, self.net, self.seed = space, net, seed
+    def __init__(self, space: SearchSpace, settings: Progressive):
+        self.space, self.settings = space, settings
         self.level = 0
         self.trials: list[Trial] = []
         self.known: set[str] = set()
         self.waiting = first_level(space)  # by key, best first
-        self.top = top or min(PAPERS_TOP, 2 * len(self.waiting))
+        self.top = settings.top or min(PAPERS_TOP, 2 * len(self.waiting))
 
     def learn(self, trials: Sequence[Trial]) -> None:
         self.trials += trials
@@ -75,7 +82,8 @@ class Climb:
             return {}
         grown = children(self.space, parents, self.level)
         with one_thread():
-            surrogate = Ensemble(self.space, self.net, seed_of(self.seed, "surrogate", len(self.trials)))
+            seed = seed_of(self.settings.seed, "surrogate", len(self.trials))
+            surrogate = Ensemble(self.space, self.settings.net, seed)
             surrogate.fit([choices for choices, _ in measured], [reward for _, reward in measured])
             scores = surrogate.predict(grown)
         ranked = (tuple(map(int, grown[place])) for place in np.argsort(-scores, kind="stable"))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
-from topfive.search.strategies.policy_gradient import PolicyGradient, Settings
+from topfive.search.strategies.policy_gradient import PolicyGradient
 
 
 def strategy(seed: int) -> PolicyGradient:
     return PolicyGradient(
-        Settings(loss, hidden=35, layers=2, spread=0.08, learning_rate=0.0006, updates=1, decay=0.95, entropy=0.0), seed
-    )
+        ExpectedReward(),
+        hidden=35, layers=2, spread=0.08, learning_rate=0.0006, updates=1, decay=0.95, entropy=0.0, seed=seed,
+    )  # fmt: skip
 
 
-def loss(now: Tensor, before: Tensor, advantages: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class ExpectedReward:
     """Its gradient is that of the expected reward; the baseline in the advantages takes variance away and no bias."""
-    return -(advantages * now).mean()
+
+    def __call__(self, now: Tensor, before: Tensor, advantages: Tensor) -> Tensor:
+        return -(advantages * now).mean()
