@@ -87,10 +87,10 @@ def _row(line: list[str], names: Sequence[str], where: str) -> Row:
         raise RefusedError("table", where, "cell is 16 hexadecimal digits, model a name and seed a number")
     numbers = {name: values[name] for name in ("params", "macs", "seconds")}
     try:
-        measurement = _MEASUREMENT.validate_strings({"accuracy": curve[-1], "curve": tuple(curve), **numbers})
+        measurement = _MEASUREMENT.validate_python({"accuracy": curve[-1], "curve": curve, **numbers})
     except ValidationError as error:
         first = error.errors()[0]
-        raise RefusedError("table", where, f"{first['loc'][0]}: {first['msg']}") from None
+        raise RefusedError("table", where, f"{first['loc'][0]}: {first['msg']}, not {first['input']!r}") from None
     return Row(values["cell"], values["model"], int(values["seed"]), measurement)
 
 

@@ -71,8 +71,7 @@ def tabulate(
     for cell in cells[number - 1 :: parts]:
         if (cell.key, cell.seed) not in done:
             row = Row(cell.key, cell.model, cell.seed, _measured(cell, evaluate, epochs))
-            done = {(each.cell, each.seed) for each in _appended(out, row)}
-            watch(row, len(done), len(cells))
+            watch(row, _append(out, row), len(cells))
 
 
 def _measured(cell: Cell, evaluate: Evaluator, epochs: int) -> Measurement:
@@ -118,13 +117,12 @@ def _opened(out: Path, epochs: int) -> tuple[Row, ...]:
     return rows_from(text, out)
 
 
-def _appended(out: Path, row: Row) -> tuple[Row, ...]:
-    """All rows, this one the last."""
+def _append(out: Path, row: Row) -> int:
+    """How many rows the table has, this one the last."""
     with _locked(out) as file:
-        text = _whole_lines(file)
-        line = _line(row.fields())
-        _write(file, line)
-    return rows_from(text + line, out)
+        before = _whole_lines(file)
+        _write(file, _line(row.fields()))
+    return before.count("\n")
 
 
 @contextlib.contextmanager
