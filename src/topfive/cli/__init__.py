@@ -28,6 +28,7 @@ VERBS = {
     "predict": "Name what is in photographs.",
     "explain": "Show where in a picture the evidence for a class lies.",
     "export": "Turn a run folder or weights into the one shipped file.",
+    "scale": "Find how depth, width and resolution of a network grow best together.",
     "models": "List the networks, each with its paper and its exact counts.",
     "data": "Check and split data sets; list and fetch the named ones.",
     "doctor": "Say what is installed here and whether it is fit for use.",

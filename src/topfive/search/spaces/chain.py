@@ -9,21 +9,23 @@ from dataclasses import asdict, dataclass, replace
 from topfive.models.neural_architecture_search import Layer, Network
 from topfive.search.space import Choices, Decision, SearchSpace
 
+KERNELS, FILTERS = (1, 3, 5, 7), (24, 36, 48, 64)
+
 
 @dataclass(frozen=True)
-class Plan:
+class Layers:
     """What the layers of a chain may be, and the images they are for: pixels a side, 1 or 3 channels."""
 
     side: int
     channels: int
-    layers: int
+    count: int
     kernels: tuple[int, ...]
     filters: tuple[int, ...]
     strides: tuple[int, ...]
 
     def decisions(self) -> list[Decision]:
         rows: list[Decision] = []
-        for number in range(1, self.layers + 1):
+        for number in range(1, self.count + 1):
             own = {"height": self.kernels, "width": self.kernels, "filters": self.filters, "stride": self.strides}
             rows += [Decision(f"layer {number} {what}", tuple(map(str, values))) for what, values in own.items()]
             rows += [Decision(f"layer {number} sees layer {other}", ("no", "yes")) for other in range(1, number)]
@@ -31,7 +33,7 @@ class Plan:
 
     def levels(self) -> tuple[int, ...]:
         """A layer has four decisions, and one more for each before it."""
-        return tuple(4 * layers + layers * (layers - 1) // 2 for layers in range(1, self.layers + 1))
+        return tuple(4 * layers + layers * (layers - 1) // 2 for layers in range(1, self.count + 1))
 
     def network(self, choices: Choices) -> Network:
         """The layers in an order that depends on what computes alone, so that equal networks have equal names."""
@@ -100,13 +102,13 @@ def _refined(colours: Sequence[int], sees: Sequence[Sequence[int]], seen_by: Seq
     )
 
 
-def chain(name: str, plan: Plan) -> SearchSpace:
+def chain(name: str, layers: Layers) -> SearchSpace:
     """A level a number of layers, as the paper lets its chains grow."""
     return SearchSpace(
         name=name,
-        decisions=tuple(plan.decisions()),
-        model=lambda choices: plan.network(choices).name,
-        structure=lambda choices: plan.network(choices).name,
-        levels=plan.levels(),
-        settings=asdict(plan),
+        decisions=tuple(layers.decisions()),
+        model=lambda choices: layers.network(choices).name,
+        structure=lambda choices: layers.network(choices).name,
+        levels=layers.levels(),
+        settings=asdict(layers),
     )

@@ -12,9 +12,6 @@ from topfive.models import spec
 from topfive.models.efficientnet import Multiplied
 from topfive.search.space import Choices, Decision, SearchSpace
 
-PAPER_FACTORS = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0)  # of depth, of width and of resolution
-SMALL_FACTORS = (1.0, 1.2, 1.4)
-
 
 def scaling(
     name: str, base: str, depths: Sequence[float], widths: Sequence[float], sides: Sequence[int]
@@ -51,7 +48,7 @@ def built(name: str) -> str:
     return f"s{variant.facts.input_size}:{variant.facts.params}:{shapes.hexdigest()}"
 
 
-def factors_of(name: str, base: str, factors: Sequence[float] = PAPER_FACTORS) -> SearchSpace:
+def factors_of(name: str, base: str, factors: Sequence[float]) -> SearchSpace:
     """`base` with each of `factors` of each dimension."""
     side = spec(base).facts.input_size
     return scaling(name, base, factors, factors, [round(factor * side) for factor in factors])
