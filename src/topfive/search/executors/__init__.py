@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 
+from pydantic import ValidationError
+
 from topfive.errors import DivergedError, TopfiveError
 from topfive.search.protocols import Evaluator, Job
 from topfive.search.trial import Failure, Measurement
@@ -27,6 +29,9 @@ def attempt(evaluate: Evaluator, job: Job) -> Measurement | Failure:
         return evaluate(job.model, job.seed)
     except MemoryError:
         return Failure(OUT_OF_MEMORY)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return Failure(f"measured {'.'.join(map(str, first['loc']))} {first['input']}"[:MAXIMUM_REASON])
     except DivergedError as error:
         return Failure(f"diverged: {error.why}"[:MAXIMUM_REASON])
     except TopfiveError as error:

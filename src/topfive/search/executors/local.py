@@ -78,7 +78,9 @@ class _Attempt:
         self._limits = limits
         self._begun = time.monotonic()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["__main__", evaluate.__module__])  # torch is imported once, not once a trial
+        context.set_forkserver_preload(
+            ["__main__", __name__, evaluate.__module__]
+        )  # torch is imported once, not by each
         self.answer, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=_evaluate, args=(theirs, evaluate, job, limits.memory))
         self._process.start()
