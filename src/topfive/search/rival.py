@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from topfive.errors import UsageError
@@ -9,9 +10,11 @@ from topfive.models import spec
 from topfive.models.efficientnet import Multiplied
 from topfive.nn.measure import count_facts
 
+SMALL, PHOTOGRAPHS = "resnet20_cifar", "mobilenet_v2"  # what small images are usually given, and larger ones
 TOLERANCE = 0.05  # of the multiply-accumulates: nearer is alike
 DEPTHS = (1.0, 1.34, 0.67, 2.0, 0.34, 3.0)  # factors, tried in this order where channels are whole and few
-WIDTHS = 1600  # hundredths: the widest network that is tried
+NARROWEST, WIDEST = 0.01, 32.0  # factors
+STEPS = 6  # guesses of a width
 
 
 @dataclass(frozen=True)
@@ -34,21 +37,16 @@ def rival(base: str, macs: int, side: int, num_classes: int) -> Rival:
         why = "its paper knows no factors of depth and width"
         raise UsageError("rival", base, why, "Use e.g. resnet20_cifar or mobilenet_v2")
 
-    def cost(depth: float, hundredths: int) -> int:
-        build = scale(depth=depth, width=hundredths / 100)
-        return count_facts(build, side, num_classes, row.facts.in_channels).macs
-
     found: list[Rival] = []
     for depth in DEPTHS:
-        low, high = 1, WIDTHS  # the cost grows with the width: halve until the wanted one lies between two
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if cost(depth, middle) <= macs else (low, middle)
-        for width in (low, high):
-            counted = cost(depth, width)
-            name = Multiplied(depth, width / 100, side, base).name
+        width = 1.0
+        for _ in range(STEPS):
+            build = scale(depth=depth, width=width)
+            counted = count_facts(build, side, num_classes, row.facts.in_channels).macs
+            name = Multiplied(depth, width, side, base).name
             found.append(Rival(name, counted, abs(counted / macs - 1)))
-        nearest = min(found, key=lambda one: one.off)
-        if nearest.off <= TOLERANCE:
-            break
-    return nearest
+            if found[-1].off <= TOLERANCE:
+                return found[-1]
+            guess = round(width * math.sqrt(macs / counted), 2)  # most of the cost grows with the square of the width
+            width = min(max(guess, NARROWEST), WIDEST)
+    return min(found, key=lambda one: one.off)
