@@ -18,7 +18,7 @@ from topfive.artifact import Activation, Card, Metadata, MetadataError
 from topfive.errors import RefusedError, UsageError, need, shown
 from topfive.export.foreign import layout_of, state_dict
 from topfive.labels import Labels
-from topfive.models import create_model, list_models
+from topfive.models import create_model, spec
 from topfive.nn.classifier import Classifier
 from topfive.preprocess import Preprocess
 from topfive.weights import hub, load_weights
@@ -72,8 +72,14 @@ def read_folder(folder: str | os.PathLike[str], name: str | None = None) -> tupl
 def network(source: Path, told: Metadata, name: str | None = None) -> Classifier:
     """The network that the file `source` tells of, with the weights in it or in its folder; see `read_folder`."""
     told_name = of_timm(told.card.architecture)
-    if name is None and told_name not in list_models():
-        raise RefusedError("unknown network", source, shown(told_name) or "it names none", "Name it with --model")
+    try:
+        spec(name or told_name)
+    except UsageError:
+        if name is not None:
+            raise
+        raise RefusedError(
+            "unknown network", source, shown(told_name) or "it names none", "Name it with --model"
+        ) from None
     model = create_model(name or told_name, len(told.labels), told.preprocess.channels)
     load_weights(model, source.parent if source.name == hub.CONFIG else source)
     return model.eval()
