@@ -84,8 +84,14 @@ def read(path: str | os.PathLike[str]) -> Artifact:
 
 
 def parameters(path: str | os.PathLike[str]) -> dict[str, NDArray[np.float32]]:
-    """The network's parameters and statistics in an artifact, by the names that they have in our network."""
-    read(path)
+    """The network's parameters and statistics in an artifact, by the names that they have in our network.
+
+    RefusedError for one in int8, which no longer has them.
+    """
+    precision = read(path).precision
+    if precision != "float32":
+        why = f"its weights are in {precision}, which is for answering alone"
+        raise RefusedError("artifact", path, why, "Give the run's folder: it keeps them in floats")
     found = arrays(parse(_bytes(path)))
     return {name: array for name, array in found.items() if not name.startswith(CONSTANT)}
 
