@@ -39,7 +39,7 @@ def test_operations(text, macs):
     [
         *(
             ("latency", text)
-            for text in ("5", "ms", "", "-5ms", "0ms", "nan", "inf", "5 min", "5ms5", "1e3ms", "\u0665ms")
+            for text in ("5", "ms", "", "-5ms", "0ms", "nan", "inf", "5 min", "5ms5", "1e3ms", "5MS", "\u0665ms")
         ),
         *(("size", text) for text in ("4", "4M", "0MB", "-1KB", "0.4B", "4 MB MB", "0x4MB", "9" * 16 + "MB")),
         *(("macs", text) for text in ("50MB", "0", "-1", "0.5", "M", "5T", "1,000", "5\n0")),
@@ -69,6 +69,7 @@ def test_whole_numbers_are_read_exactly(number, name):
     ("name", "value", "text"),
     [
         ("latency", 0.00123, "1.23 ms"),
+        ("latency", 2.0, "2 s"),
         ("size", 4_000_000, "4.00 MB"),
         ("size", 999, "999 B"),
         ("macs", 50_100_000, "50.10M multiply-accumulates"),

@@ -88,15 +88,15 @@ def limits_from(latency: str | None = None, size: str | None = None, macs: str |
     """From texts such as "5ms", "4MB" and "50M"; UsageError for one that is no such limit."""
     return Limits(
         latency=None if latency is None else _read("--max-latency", latency, _SECONDS, "5ms or 0.5s"),
-        size=None if size is None else int(_read("--max-size", size.upper(), _BYTES, "4MB or 500KB", least=1)),
-        macs=None if macs is None else int(_read("--max-macs", macs.upper(), _COUNTS, "50M or 1.2G", least=1)),
+        size=None if size is None else int(_read("--max-size", size, _BYTES, "4MB or 500KB", least=1)),
+        macs=None if macs is None else int(_read("--max-macs", macs, _COUNTS, "50M or 1.2G", least=1)),
     )
 
 
 def amount(name: str, value: float) -> str:
-    """One cost as a person reads it: 1.23 ms, 4.00 MB, 50.10M multiply-accumulates."""
+    """One cost as a person reads it: 1.23 ms, 2 s, 4.00 MB, 50.10M multiply-accumulates."""
     if name == "latency":
-        return f"{value * 1e3:.3g} ms"
+        return f"{value:.3g} s" if value >= 1 else f"{value * 1e3:.3g} ms"
     unit = max((unit for unit in _COUNTS if _COUNTS[unit] <= max(1, value)), key=_COUNTS.__getitem__)
     digits = f"{value / _COUNTS[unit]:.2f}" if unit else f"{value:.0f}"
     return f"{digits} {unit}B" if name == "size" else f"{digits}{unit} multiply-accumulates"
@@ -104,9 +104,10 @@ def amount(name: str, value: float) -> str:
 
 def _read(flag: str, text: str, units: Mapping[str, float], examples: str, least: float = 1e-9) -> float:
     found = _NUMBER.fullmatch(text.strip())
-    if found is None or found[2] not in units:
+    unit = "?" if found is None else found[2] if found[2] in units else found[2].upper()  # ms is no MS, but kb is KB
+    if found is None or unit not in units:
         raise UsageError(flag, text, "it is no such limit", f"Use e.g. {examples}")
-    value = float(found[1]) * units[found[2]]
+    value = float(found[1]) * units[unit]
     if value < least:
         raise UsageError(flag, text, "nothing is that small", f"Use e.g. {examples}")
     return value
