@@ -46,7 +46,7 @@ class Standing:
 
     def counted(self) -> str:
         """In words."""
-        parts = [f"{self.evaluated} networks"]
+        parts = [f"{self.evaluated} {'network' if self.evaluated == 1 else 'networks'}"]
         parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"{self.copies} proposed again"] if self.copies else []
         return ", ".join(parts)
@@ -136,11 +136,13 @@ def trials_table(trials: Sequence[Trial]) -> Table:
     timed = any(isinstance(trial.outcome, Measurement) and trial.outcome.latency is not None for trial in trials)
     headings = ["Trial", "Reward", "Accuracy", "Params", "MACs", *(["Latency"] if timed else [])]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+    rows = [cells(trial) for trial in trials]
+    for place, heading in enumerate(headings):
+        width = max(map(len, [heading, *(row[place] for row in rows)]))
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
     table.add_column("Network", no_wrap=True, overflow="ellipsis")
-    for trial in trials:
-        table.add_row(*map(Text, cells(trial)), Text(shown(trial.model)))
+    for trial, row in zip(trials, rows, strict=True):
+        table.add_row(*map(Text, row), Text(shown(trial.model)))
     return table
 
 

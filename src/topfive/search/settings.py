@@ -1,0 +1,154 @@
+"""What is searched on given images and how, as data: what `config.yaml` keeps, and the plan that it makes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from topfive import artifact
+from topfive.data import ArrayDataset, ImageDataset, Splits
+from topfive.data.dataset import picture
+from topfive.data.part import within_training
+from topfive.errors import RefusedError
+from topfive.preprocess import Preprocess
+from topfive.recipe import Recipe
+from topfive.search.admission import Limits
+from topfive.search.objective import objective_named
+from topfive.search.plan import Plan
+from topfive.search.proxy import Proxy
+from topfive.search.spaces import space_named
+from topfive.search.strategies import strategy_named
+from topfive.search.transfer import Reduced, Transfer
+
+CONFIG = "config.yaml"
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Settings:
+    """Everything that decides which trials a search makes.
+
+    The networks of `space` are for images of `side` pixels in `channels`.  A trial sees `training` images of
+    `trial_side` pixels `epochs` times, its cells with `trial_filters`, and is judged on `validation` others; all of
+    them are training images of the data, of which `fingerprint` is the digest.  `max_latency` is in seconds.
+    """
+
+    space: str
+    side: Count
+    channels: Count
+    strategy: str
+    objective: str
+    max_latency: Positive | None = None
+    max_macs: Count | None = None
+    trial_side: Count
+    trial_filters: Count | None = None
+    training: Count
+    validation: Count
+    epochs: Count
+    batch_size: Count
+    seed: Annotated[int, Field(ge=0)] = 0
+    round: Count
+    fingerprint: str
+
+    def plan(self, splits: Splits) -> Plan:
+        """UsageError where a name is not known or the parts do not go together."""
+        timed = self.max_latency is not None
+        images = in_memory(within_training(splits, self.training, self.validation), self.trial_side)
+        transfer = Transfer(self.trial_side, self.trial_filters)
+        return Plan(
+            space=space_named(self.space, self.side, self.channels),
+            strategy=strategy_named(self.strategy, self.seed),
+            evaluate=Reduced(Proxy(images, self.recipe(splits)), transfer, len(splits.classes), timed),
+            objective=objective_named(self.objective, *self.target),
+            seed=self.seed,
+            round=self.round,
+            admit=Limits(self.side, len(splits.classes), self.channels, max_macs=self.max_macs),
+            asked=dataclasses.asdict(self),
+        )
+
+    @property
+    def target(self) -> tuple[str, float | None]:
+        """The cost that an objective may weigh, in the unit of a measurement: milliseconds, multiply-accumulates."""
+        if self.max_latency is not None:
+            return "latency", 1e3 * self.max_latency
+        return "macs", None if self.max_macs is None else float(self.max_macs)
+
+    def recipe(self, splits: Splits) -> Recipe:
+        """Of every trial: what teaches any network something in so few steps."""
+        return Recipe(
+            model="",
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            opt="adamw",
+            lr=4e-3,
+            weight_decay=0.02,
+            warmup_epochs=min(0.5, self.epochs),
+            clip_grad=5.0,
+            hflip=0.5 if splits.mirror else 0.0,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Budget:
+    """When it is over: seconds of all of it, evaluated networks, and seconds of each of the two trainings after it."""
+
+    time: Positive | None = None
+    trials: Count | None = None
+    train_time: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+    @property
+    def search_seconds(self) -> float | None:
+        """What is left for the search."""
+        return None if self.time is None else max(1.0, self.time - 2 * self.train_time)
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Config:
+    """`source` is how the data were asked for (topfive.train.request)."""
+
+    source: dict[str, Any]
+    settings: Settings
+    budget: Budget
+
+
+_CONFIG = TypeAdapter(Config)
+
+
+def write_config(folder: Path, config: Config) -> None:
+    text = yaml.safe_dump(_CONFIG.dump_python(config, mode="json"), sort_keys=False, allow_unicode=True)
+    artifact.write(folder / CONFIG, text.encode())
+
+
+def read_config(folder: Path) -> Config:
+    """RefusedError where there is none, or none of a search."""
+    path = folder / CONFIG
+    todo = "Name a folder that topfive search DATA wrote"
+    try:
+        return _CONFIG.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise RefusedError("search", folder, f"it holds no search: it has no {CONFIG}", todo) from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else " ".join(str(error).split())
+        raise RefusedError("search", path, f"it is not the configuration of a search ({why[:200]})", todo) from None
+
+
+def in_memory(splits: Splits, side: int) -> Splits:
+    """Pictures of any size read once and kept at `side` pixels, so that no trial decodes one; test images are left."""
+    return dataclasses.replace(splits, train=_kept(splits.train, side), val=_kept(splits.val, side))
+
+
+def _kept(dataset: ImageDataset, side: int) -> ImageDataset:
+    if isinstance(dataset, ArrayDataset):
+        return dataset
+    preprocess = Preprocess(size=side, crop=1.0)
+    images = [preprocess.pixels(picture(dataset, index, preprocess.resize_side)) for index in range(len(dataset))]
+    return ArrayDataset(np.stack(images), dataset.labels, dataset.classes, "image")
