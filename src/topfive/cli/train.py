@@ -73,8 +73,7 @@ def _train(
 
     The run folder gets the shipped file, the weights, the report and the recipe.
 
-    With --max-latency, --max-size or --max-macs the network is chosen, or with --model checked, so that the shipped
-    file keeps to them; the file is measured again in the end. Exit 8 where that is not possible.
+    With --max-latency, --max-size or --max-macs the shipped file keeps to these limits, or the exit code is 8.
 
     A run that was stopped or killed goes on with --resume, to the same bits.
     """
