@@ -37,6 +37,7 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+LARGEST_SIDE = 8192  # pixels that a network may be asked to see
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -47,7 +48,7 @@ class Preprocess:
     One channel is grey by the luma of ITU-R BT.601 (0.299 R + 0.587 G + 0.114 B), which leaves grey images exact.
     """
 
-    size: Annotated[int, Field(ge=1, le=8192)] = 224
+    size: Annotated[int, Field(ge=1, le=LARGEST_SIDE)] = 224
     crop: Annotated[float, Field(ge=0.1, le=1)] = 0.875
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
     mean: tuple[_Finite, ...] = IMAGENET_MEAN

@@ -21,7 +21,7 @@ from topfive.models.mobilenet_v2 import MobileNetV2, Stage, rescaled
 from topfive.nn.conv import ConvNorm, same, tf_norm
 from topfive.nn.measure import count_facts
 from topfive.nn.stochastic_depth import StochasticDepth, set_drop_path
-from topfive.preprocess import Preprocess
+from topfive.preprocess import LARGEST_SIDE, Preprocess
 from topfive.spec import Build, Facts, ModelSpec, Paper, Reported, Scale
 
 PAPER = Paper(
@@ -213,7 +213,12 @@ def read(name: str) -> Multiplied:
         multiplied = Multiplied(float(found[1]), float(found[2]), int(found[3]), found[4]) if found else None
     except ValueError:
         multiplied = None
-    if multiplied is None or multiplied.name != name or not 0 < min(multiplied[:2]) <= max(multiplied[:2]) <= LARGEST:
+    if (
+        multiplied is None
+        or multiplied.name != name
+        or not 0 < min(multiplied[:2]) <= max(multiplied[:2]) <= LARGEST
+        or multiplied.side > LARGEST_SIDE
+    ):
         why = f"it is not scaled:DEPTH-WIDTH-SIDE:NETWORK with factors above 0 and up to {LARGEST}"
         raise UsageError("unknown model", name, why, "Use e.g. scaled:d1.2-w1.1-s260:efficientnet_b0")
     return multiplied

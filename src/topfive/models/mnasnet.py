@@ -27,7 +27,7 @@ from topfive.nn.conv import ConvNorm
 from topfive.nn.measure import count_facts
 from topfive.nn.squeeze_excite import SqueezeExcite
 from topfive.nn.stochastic_depth import StochasticDepth
-from topfive.preprocess import Preprocess
+from topfive.preprocess import LARGEST_SIDE, Preprocess
 from topfive.spec import Facts, ModelSpec, Paper, Reported
 
 PAPER = Paper(
@@ -230,7 +230,7 @@ def read(name: str) -> Network:
     _, _, told = name.partition(":")
     ends, _, rows = told.partition(":")
     found, texts = _ENDS.fullmatch(ends), rows.split(",")
-    if found is None or len(texts) > MOST_BLOCKS:
+    if found is None or int(found[1]) > LARGEST_SIDE or len(texts) > MOST_BLOCKS:
         why = f"it is not mnasnet:s224-c3-stem32x2-last1280: and then 1 to {MOST_BLOCKS} blocks"
         raise UsageError("unknown model", name, why, f"Use e.g. {A1_NAME}")
     side, channels, stem_channels, stem_stride, last_channels = map(int, found.groups())

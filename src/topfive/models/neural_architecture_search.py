@@ -26,7 +26,7 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.conv import ConvNorm
 from topfive.nn.initial import he_normal
 from topfive.nn.measure import count_facts
-from topfive.preprocess import Preprocess
+from topfive.preprocess import LARGEST_SIDE, Preprocess
 from topfive.spec import ModelSpec, Paper
 
 PAPER = Paper(
@@ -81,8 +81,9 @@ def read(name: str) -> Network:
     _, _, told = name.partition(":")
     images, _, rows = told.partition(":")
     found = _IMAGES.fullmatch(images)
-    if found is None:
-        raise UsageError("unknown model", name, "a chain is chain:IMAGES:LAYERS", "Use e.g. chain:s32-c3:3x3x36")
+    if found is None or int(found[1]) > LARGEST_SIDE:
+        why = f"a chain is chain:IMAGES:LAYERS, for images of at most {LARGEST_SIDE} pixels a side"
+        raise UsageError("unknown model", name, why, "Use e.g. chain:s32-c3:3x3x36")
     layers: list[Layer] = []
     for number, row in enumerate(rows.split(",")[: MOST_LAYERS + 1], 1):
         layers.append(_layer(number, row))

@@ -17,5 +17,5 @@ def deepened(depths: Sequence[int], factor: float) -> tuple[int, ...]:
 
     Rounding stage by stage would add a block to all of them or to none where they are of one depth.
     """
-    ends = [0, *(round(factor * blocks) for blocks in accumulate(depths))]
+    ends = [0, *(int(factor * blocks + 0.5) for blocks in accumulate(depths))]
     return tuple(max(1, end - start) for start, end in pairwise(ends))
