@@ -16,8 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from topfive.errors import DivergedError
+from topfive.search.executors.local import Local
+from topfive.search.protocols import Job
 from topfive.search.space import Choices, Decision, SearchSpace
 from topfive.search.trial import Measurement, Trial
+
+BREATH = 0.02  # seconds
 
 
 def model(choices: Choices) -> str:
@@ -44,16 +48,18 @@ def uniform(space: SearchSpace, history: Sequence[Trial], count: int, rng: np.ra
 
 
 def climb(space: SearchSpace, history: Sequence[Trial], count: int, rng: np.random.Generator) -> list[Choices]:
-    """Children of the best so far: a trial that is lost or changed changes all that follow."""
+    """Children of the best so far, and others: a trial that is lost or changed changes all that follow."""
     rated = [trial for trial in history if trial.reward is not None]
     if not rated:
         return uniform(space, history, count, rng)
     best = max(rated, key=lambda trial: trial.reward or 0.0)
-    return [space.mutate(best.choices, rng) for _ in range(count)]
+    return [space.mutate(best.choices, rng) if rng.random() < 0.5 else space.sample(rng) for _ in range(count)]
 
 
-def quality(name: str, seed: int) -> float:
-    digest = hashlib.blake2b(f"{name}:{seed}".encode(), digest_size=4).digest()
+def quality(model: str, seed: int) -> float:
+    """In [0, 1), and the same for copies."""
+    alike = structure(tuple(map(int, model.removeprefix("toy:").split(","))))
+    digest = hashlib.blake2b(f"{alike} {seed}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "little") / 2**32
 
 
@@ -94,6 +100,24 @@ class Misbehaving:
         good = Toy(log=self.log)(model, seed)
         place = int(model.split(",")[-1])
         return FAULTS[self.faults[place]](good) if place < len(self.faults) else good
+
+
+@dataclass(frozen=True)
+class Breathing:
+    """Tells its log that it lives until it is ended."""
+
+    log: Path
+
+    def __call__(self, model: str, seed: int) -> Measurement:
+        while True:
+            tell(self.log, f"lives {model}")
+            time.sleep(BREATH)
+
+
+def breathe_beside_each_other(log: Path) -> None:
+    """What a searcher does that a test kills."""
+    for _ in Local(2)(Breathing(log), [Job(0, "one", 0), Job(1, "two", 0)]):
+        pass
 
 
 def raises(good: Measurement) -> Measurement:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topfive.errors import RefusedError, TopfiveError, UsageError
+from topfive.errors import RefusedError, UsageError
 from topfive.search.head import FORMAT, JOURNAL, read_head
 from topfive.search.journal import journal_in
 from topfive.search.trial import Failure, Measurement, Result
@@ -109,11 +110,8 @@ def test_any_changed_byte_is_read_or_refused(tmp_path_factory, place, byte):
     content = bytearray((folder / JOURNAL).read_bytes())
     content[place % len(content)] = byte
     (folder / JOURNAL).write_bytes(content)
-    try:
-        with journal_in(folder, HEAD) as journal:
-            assert set(journal.results) <= {0, 1, 2}
-    except TopfiveError as error:
-        assert error.exit_code in (2, 4)
+    with contextlib.suppress(UsageError, RefusedError), journal_in(folder, HEAD) as journal:
+        assert set(journal.results) <= {0, 1, 2}
 
 
 @pytest.mark.parametrize("first", [b"", b"\n", b"{}\n", b'{"format": "one"}\n', b"\xff\xfe\n", b"[" * 100_000 + b"\n"])

@@ -60,9 +60,8 @@ def test_a_torn_line_is_cut_off_counted_and_never_glued_to_the_next(tmp_path_fac
     whole = path.read_bytes().count(b"\n")
     torn = not (cut == 0 or path.read_bytes().endswith(b"\n"))
     assert append(path, {"third": 3}).torn == torn
-    assert path.read_bytes().splitlines() == [b'{"first": 1}', b'{"second": "' + b"x" * 40 + b'"}'][:whole] + [
-        b'{"third": 3}'
-    ]
+    before = [b'{"first": 1}', b'{"second": "' + b"x" * 40 + b'"}']
+    assert path.read_bytes().splitlines() == [*before[:whole], b'{"third": 3}']
 
 
 def test_a_full_disk_is_an_error_of_one_line(path, monkeypatch):

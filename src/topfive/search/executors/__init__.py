@@ -31,7 +31,7 @@ def attempt(evaluate: Evaluator, job: Job) -> Measurement | Failure:
         return Failure(OUT_OF_MEMORY)
     except ValidationError as error:
         first = error.errors()[0]
-        return Failure(f"measured {'.'.join(map(str, first['loc']))} {first['input']}"[:MAXIMUM_REASON])
+        return Failure(f"measured {first['input']}: {first['msg']}"[:MAXIMUM_REASON])
     except DivergedError as error:
         return Failure(f"diverged: {error.why}"[:MAXIMUM_REASON])
     except TopfiveError as error:
