@@ -106,7 +106,7 @@ def search(
         "training": trial_images,
         "epochs": trial_epochs,
     }
-    given = {name: value for name, value in wishes.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in wishes.items() if value is not None}
     if begun is None:
         check_names(given)
     budget = _budget(time, trials, train_time, begun)
