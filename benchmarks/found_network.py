@@ -1,6 +1,6 @@
 """A found network against hand-made ones of the same cost, and against the best of as many random cells.
 
-    python benchmarks/found_network.py [--time 60m] [--train-time 8m] [--seed 0 --seed 1 --seed 2] [--data NAME] [FLAG ...]
+    python benchmarks/found_network.py [--time 60m] [--train-time 8m] [--seed 0 --seed 1 --seed 2] [FLAG ...]
 
 One command, `topfive search DATA --time T --train-time 0`, finds a network; the same with `--strategy random` and as
 many trials finds the best random one.  ResNet in its form for CIFAR and MobileNetV2 are scaled to the multiply-

