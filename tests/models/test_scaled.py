@@ -48,7 +48,17 @@ def test_what_cannot_be_scaled_is_refused(base: str) -> None:
         spec(f"scaled:d1.2-w1-s32:{base}")
 
 
-@pytest.mark.parametrize("base", SCALED[::4])
+@pytest.mark.parametrize(
+    "base",
+    [
+        "resnet20_cifar",
+        "mobilenet_v1_025",
+        "mobilenet_v2_140",
+        "mnasnet_small",
+        "efficientnet_b0",
+        "efficientnet_lite0",
+    ],
+)
 def test_factors_of_one_change_nothing(base: str) -> None:
     facts = spec(base).facts
     again = spec(Multiplied(1, 1, facts.input_size, base).name).facts
