@@ -119,7 +119,7 @@ def test_the_output_of_nasnets_cells_is_what_no_node_takes() -> None:
     assert (alone.output, alone.width) == ((2,), 2)  # joined channels are twice as many
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(cells(3), cells(3), st.sampled_from([(8, 8), (9, 12), (4, 5)]))
 def test_any_pair_of_cells_computes(normal: tuple[Node, ...], reduce: tuple[Node, ...], sides: tuple[int, int]) -> None:
     model = create_model(Found("nasnet", Size(1, 4, 8, 1), (normal, reduce)).name, num_classes=3).eval()
