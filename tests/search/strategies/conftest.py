@@ -58,3 +58,9 @@ def models(space, strategy, until, seed, rounds=400):
 def toy():
     """What the tests of strategies share: row, worth, searched, models."""
     return SimpleNamespace(row=row, worth=worth, searched=searched, models=models, target=TARGET)
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """Surrogates that hardly learn, where it does not matter what they say."""
+    monkeypatch.setattr("topfive.search.strategies.surrogate.STEPS", 3)

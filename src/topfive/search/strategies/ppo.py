@@ -14,9 +14,14 @@ from topfive.search.strategies.policy_gradient import PolicyGradient
 
 
 def strategy(seed: int) -> PolicyGradient:
+    """The paper's controller, with 4 updates a round, which the paper does not tell.
+
+    It weighs entropy with 0.00001; 0.001 keeps it from sticking before the best is found, and cost nothing to half a
+    point on made-up tables of 4,000 cells.
+    """
     return PolicyGradient(
         Clipped(0.2),
-        hidden=100, layers=1, spread=0.1, learning_rate=0.00035, updates=4, decay=0.95, entropy=1e-5, seed=seed,
+        hidden=100, layers=1, spread=0.1, learning_rate=0.00035, updates=4, decay=0.95, entropy=0.001, seed=seed,
     )  # fmt: skip
 
 

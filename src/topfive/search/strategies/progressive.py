@@ -62,7 +62,7 @@ class Climb:
         self.trials: list[Trial] = []
         self.known: set[str] = set()
         self.waiting = first_level(space)  # by key, best first
-        self.top = settings.top or min(PAPERS_TOP, 2 * len(self.waiting))
+        self.top = settings.top or papers_top(len(self.waiting))
 
     def learn(self, trials: Sequence[Trial]) -> None:
         self.trials += trials
@@ -88,6 +88,11 @@ class Climb:
             scores = surrogate.predict(grown)
         ranked = (tuple(map(int, grown[place])) for place in np.argsort(-scores, kind="stable"))
         return distinct(self.space, ranked, self.known, self.top)
+
+
+def papers_top(first: int) -> int:
+    """How many go on from each level, in a space with `first` networks at its first."""
+    return min(PAPERS_TOP, 2 * first)
 
 
 def first_level(space: SearchSpace) -> dict[str, Choices]:

@@ -10,9 +10,15 @@ from topfive.search.strategies.policy_gradient import PolicyGradient
 
 
 def strategy(seed: int) -> PolicyGradient:
+    """The paper's controller.
+
+    Its learning rate of 0.0006 is for 12,800 networks and changes little in a search of a few hundred; 0.005, with a
+    price on deciding early, came soon to within half a point of the best on made-up tables of 4,000 cells, and stuck
+    there less than 0.01 did.
+    """
     return PolicyGradient(
         ExpectedReward(),
-        hidden=35, layers=2, spread=0.08, learning_rate=0.0006, updates=1, decay=0.95, entropy=0.0, seed=seed,
+        hidden=35, layers=2, spread=0.08, learning_rate=0.005, updates=1, decay=0.95, entropy=0.001, seed=seed,
     )  # fmt: skip
 
 
