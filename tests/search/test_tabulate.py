@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+import topfive.search.tabulate as tabulate_module
 from topfive.errors import DivergedError, RefusedError, UsageError
 from topfive.models.found import Size
 from topfive.search.space import SearchSpace
@@ -69,10 +71,17 @@ def test_a_table_goes_on_where_it_stands(tmp_path: Path) -> None:
     assert read_rows(out) == rows
 
 
-def test_many_fill_one_table_side_by_side(tmp_path: Path) -> None:
+def test_many_fill_one_table_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each opens the file for itself, so that threads are to its lock what processes are."""
-    out, cells = tmp_path / "t.csv", cells_of(space(), repeated=2)
+    out, cells = tmp_path / "t.csv", cells_of(space(), repeated=2)[:30]
     start = threading.Barrier(3)
+    line = tabulate_module._line
+
+    def slow(values: list[str]) -> str:
+        time.sleep(0.005)  # between reading and writing
+        return line(values)
+
+    monkeypatch.setattr(tabulate_module, "_line", slow)
 
     def work(number: int) -> list[str]:
         start.wait()
