@@ -15,8 +15,8 @@ from topfive.search.trial import Failure, Measurement, Result, Trial
 class Strategy(Protocol):
     """A function of history: equal arguments give equal proposals, whatever was asked before.
 
-    `history` holds the trials of all completed rounds, in order; `count` proposals are wanted.  Fewer, or none, say
-    that the strategy has no more to propose.
+    `history` holds the trials of all completed rounds, in order; at most `count` proposals are wanted.  Only
+    none at all says that the strategy has no more to propose.
     """
 
     def __call__(
