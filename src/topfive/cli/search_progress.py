@@ -135,14 +135,12 @@ def trials_table(trials: Sequence[Trial]) -> Table:
     """The trials that are handed over, as rows in their order; what no trial measured has no column."""
     timed = any(isinstance(trial.outcome, Measurement) and trial.outcome.latency is not None for trial in trials)
     headings = ["Trial", "Reward", "Accuracy", "Params", "MACs", *(["Latency"] if timed else [])]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    rows = [cells(trial) for trial in trials]
-    for place, heading in enumerate(headings):
-        width = max(map(len, [heading, *(row[place] for row in rows)]))
-        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
-    table.add_column("Network", no_wrap=True, overflow="ellipsis")
-    for trial, row in zip(trials, rows, strict=True):
-        table.add_row(*map(Text, row), Text(shown(trial.model)))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=True)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("Network", no_wrap=True, overflow="ellipsis", ratio=1)  # what is left
+    for trial in trials:
+        table.add_row(*map(Text, cells(trial)), Text(shown(trial.model)))
     return table
 
 

@@ -10,10 +10,10 @@ from topfive.data import ArrayDataset, Splits
 from topfive.errors import DataError, UsageError
 from topfive.evaluate.limits import amount
 from topfive.search.objective import objective_named
-from topfive.search.protocols import Watch
 from topfive.search.settings import Budget, Settings
 from topfive.search.spaces import space_named
 from topfive.search.strategies import strategy_named
+from topfive.train.loop import Watch
 from topfive.train.recipes import is_small
 
 SECONDS = 3600.0  # where neither a time nor a number of trials is stated
@@ -22,9 +22,11 @@ SIDE = 96  # pixels that photographs are searched for
 TRIAL_FILTERS = 8  # of cells in trials: a quarter of the arithmetic of the 16 that are shipped
 LEAST_SIDE = 8  # pixels in trials
 TRAINING, VALIDATION, EPOCHS, BATCH = 8192, 4000, 4, 64  # images of a trial: some 500 steps
+SEEN = 8192 * 16**2  # pixels of all images that a trial learns from, so that large ones are fewer,
+FEWEST = 1024  # but not fewer than this
 ROUND = 8
 STRATEGY = "evolution"
-CELLS, BLOCKS = "pnas-small", "mnasnet-small"
+CELLS, BLOCKS, PHOTOGRAPHS = "pnas-small", "mnasnet-small", "mnasnet"
 
 
 def check_names(wishes: Mapping[str, Any]) -> None:
@@ -44,16 +46,17 @@ def settings_for(splits: Splits, wishes: Mapping[str, Any], watch: Watch) -> Set
         raise DataError("search", splits.name, why, "Give images of one class each")
     small = is_small(splits)
     limited = any(wishes.get(name) is not None for name in ("max_latency", "max_macs"))
-    space = wishes.get("space") or (CELLS if small and not limited else BLOCKS)
+    space = wishes.get("space") or (CELLS if not limited else BLOCKS if small else PHOTOGRAPHS)
     side = native_side(splits) if small else SIDE
-    training, validation = divided(len(splits.train))
+    trial_side = max(min(side, LEAST_SIDE), side * 4 // 7 // 2 * 2)
+    training, validation = divided(len(splits.train), trial_side)
     chosen = Settings(
         space=space,
         side=side,
         channels=len(splits.train[0][0]) if small else 3,
         strategy=STRATEGY,
         objective="accuracy" if wishes.get("max_latency") is None else "soft",
-        trial_side=max(min(side, LEAST_SIDE), side * 4 // 7 // 2 * 2),
+        trial_side=trial_side,
         trial_filters=TRIAL_FILTERS if space.endswith("-small") else None,
         training=training,
         validation=validation,
@@ -85,10 +88,11 @@ def native_side(splits: Splits) -> int:
     return int(splits.train.images.shape[2])
 
 
-def divided(images: int) -> tuple[int, int]:
+def divided(images: int, side: int) -> tuple[int, int]:
     """How many of the training images a trial learns from, and how many judge it: of few, two thirds and one."""
     validation = max(1, min(VALIDATION, images // 3))
-    return max(1, min(TRAINING, images - validation)), validation
+    training = min(TRAINING, max(FEWEST, SEEN // side**2), images - validation)
+    return max(1, training), validation
 
 
 def told(chosen: Settings, splits: Splits, wishes: Mapping[str, Any], *, limited: bool) -> list[str]:

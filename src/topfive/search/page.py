@@ -130,7 +130,7 @@ def trials(contents: Contents) -> Section:
     rows = [_row(trial, timed) for trial in best[:MOST]]
     copies = len(contents.trials) - len(new)
     counted = f"{len(new):,} networks, {len(best):,} of them measured, the best first"
-    counted += f"; {copies:,} were proposed again and answered from the journal." if copies else "."
+    counted += f"; {copies:,} proposed again and answered from the journal." if copies else "."
     view = {
         "counted": counted,
         "headings": headings,

@@ -142,13 +142,13 @@ def read_config(folder: Path) -> Config:
 
 
 def in_memory(splits: Splits, side: int) -> Splits:
-    """Pictures of any size read once and kept at `side` pixels, so that no trial decodes one; test images are left."""
+    """Images of any size read once and kept at `side` pixels, so that no trial decodes or shrinks one."""
     return dataclasses.replace(splits, train=_kept(splits.train, side), val=_kept(splits.val, side))
 
 
 def _kept(dataset: ImageDataset, side: int) -> ImageDataset:
-    if isinstance(dataset, ArrayDataset):
-        return dataset
-    preprocess = Preprocess(size=side, crop=1.0)
-    images = [preprocess.pixels(picture(dataset, index, preprocess.resize_side)) for index in range(len(dataset))]
+    channels = len(dataset.images[0]) if isinstance(dataset, ArrayDataset) else 3
+    middle = (0.5,) * channels  # no pixel is normalised here
+    preprocess = Preprocess(size=side, crop=1.0, mean=middle, std=middle)
+    images = [preprocess.pixels(picture(dataset, index, side)) for index in range(len(dataset))]
     return ArrayDataset(np.stack(images), dataset.labels, dataset.classes, "image")

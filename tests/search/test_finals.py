@@ -1,0 +1,87 @@
+"""Which trial won, and what it is held against."""
+
+from __future__ import annotations
+
+import pytest
+
+from topfive.data import open_data
+from topfive.errors import LimitsError
+from topfive.evaluate.latency import Latency
+from topfive.models import spec
+from topfive.search import finals
+from topfive.search.spaces.cells import Size, pnas
+from topfive.search.trial import Failure, Measurement, Trial
+from topfive.train.found import read_found
+
+SPACE = pnas("tiny", ("separable_3x3", "max_3x3"), 1, Size(1, 4, 8, 1))
+
+
+def trial(number, reward, latency=None, *, copy_of=None):
+    outcome = Failure("diverged") if reward is None else Measurement(reward, 1, 2, 3.0, latency=latency)
+    choices = (0, number % 2, 1, 0)
+    return Trial(number, 0, choices, str(number), SPACE.model(choices), outcome, reward, copy_of)
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """What networks take when nothing runs beside them, in milliseconds, by trial's model; how often each was asked."""
+    latencies, asked = {}, []
+
+    def latency_of(model, num_classes):
+        assert num_classes == 10
+        asked.append(model)
+        return Latency(latencies[model].pop(0) / 1e3, 1.0, 200)
+
+    monkeypatch.setattr(finals, "latency_of", latency_of)
+    return latencies, asked
+
+
+def test_the_best_come_first_and_once():
+    trials = [trial(0, 0.5), trial(1, None), trial(2, 0.7), trial(3, 0.7), trial(4, 0.7, copy_of=2)]
+    assert [one.number for one in finals.best_of(trials)] == [2, 3, 0]
+    assert finals.winner_of(trials, 10, None).number == 2
+
+
+def test_what_is_too_slow_beside_nothing_does_not_win(alone):
+    latencies, asked = alone
+    slow, quick = trial(0, 0.9, 1.1), trial(1, 0.8, 0.9)
+    latencies |= {slow.model: [1.2, 1.1, 1.3], quick.model: [1.5, 0.95]}
+    winner = finals.winner_of([slow, quick], 10, max_latency=0.001)
+    assert winner.number == 1
+    assert winner.outcome.latency == pytest.approx(0.95), "the least of what was measured alone"
+    assert asked == [quick.model] * 2, "those that kept to it in the search come first"
+
+
+def test_where_none_is_fast_enough_the_nearest_is_said(alone):
+    latencies, asked = alone
+    slow, slower = trial(0, 0.9, 5.0), trial(1, 0.8, 6.0)
+    latencies |= {slow.model: [3.0, 2.0, 4.0], slower.model: [3.5, 3.5, 3.5]}
+    with pytest.raises(LimitsError, match=r"within 1 ms: the nearest takes 2 ms.*--max-latency 2.2ms"):
+        finals.winner_of([slow, slower], 10, max_latency=0.001)
+    assert len(asked) == 6
+
+
+def test_the_winner_is_written_as_train_reads_it(tmp_path):
+    winner = trial(3, 0.7, 1.5)
+    finals.write_winner(tmp_path, SPACE, winner)
+    found = read_found(tmp_path / "genotype.json")
+    assert (found.model, found.space, found.choices) == (winner.model, "tiny", winner.choices)
+    assert found.answers == SPACE.read(winner.choices)
+    assert found.measured == {
+        **{"accuracy": 0.7, "params": 1, "macs": 2, "seconds": 3.0, "curve": [], "latency": 1.5},
+        **{"trial": 3, "reward": 0.7},
+    }
+
+
+def test_both_have_one_recipe_and_one_cost():
+    splits = open_data("digits")
+    model = pnas("cells", ("separable_3x3", "max_3x3"), 1, Size(1, 16, 8, 1)).model((0, 0, 1, 0))
+    hand_made = finals.rival_of(model, splits)
+    assert hand_made.off <= 0.05
+    assert hand_made.model.endswith("-s8:resnet20_cifar")
+    ours, theirs = (finals.recipe_of(name, splits, 7, 60.0, seed=5) for name in (model, hand_made.model))
+    assert ours.epochs == 7
+    assert ours.seed == 5
+    differing = {key for key in vars(ours) if getattr(ours, key) != getattr(theirs, key)}
+    assert differing == {"model"}
+    assert spec(hand_made.model).facts.input_size == ours.img_size == 8
