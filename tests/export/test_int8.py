@@ -14,10 +14,11 @@ from topfive.artifact import Card
 from topfive.data import open_data
 from topfive.engine import GOLDEN_TOLERANCE, OnnxEngine, difference
 from topfive.errors import RefusedError
-from topfive.export import export, golden_images
+from topfive.export import encode, export, golden_images
 from topfive.export import int8 as quantising
 from topfive.export.int8 import calibration_images, to_int8
 from topfive.export.source import trained
+from topfive.images import decode
 from topfive.labels import Labels
 from topfive.models import create_model
 from topfive.predictor import Prediction, Predictor
@@ -79,6 +80,13 @@ def test_its_golden_answers_are_its_own_and_the_check_of_them_can_fail(files):
     in_floats = dataclasses.replace(read, golden=artifact.read(files[0]).golden)
     with pytest.raises(RefusedError, match="golden images"):
         OnnxEngine(in_floats, threads=1).verify(1e-4)
+
+
+def test_photographs_in_it_are_no_larger_than_the_network_looks_at_them():
+    large = encode(np.random.default_rng(0).integers(0, 256, (3, 90, 64), dtype=np.uint8))
+    assert decode(quantising._small(large, PREPROCESS)).size == (11, 16)
+    little = encode(np.zeros((3, 16, 9), np.uint8))
+    assert quantising._small(little, PREPROCESS) is little
 
 
 def test_what_is_derived_from_it_is_not_taken_for_that_of_floats(files):

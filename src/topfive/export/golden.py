@@ -22,7 +22,7 @@ def golden_images(dataset: ImageDataset, preprocess: Preprocess, count: int = CO
     labels = dataset.labels if dataset.labels.ndim == 1 else rarest(dataset.labels)
     order = np.argsort(labels, kind="stable")
     chosen = order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)] if len(order) else order
-    return tuple(encode(_scaled(dataset[int(index)][0], 2 * preprocess.resize_side)) for index in chosen)
+    return tuple(encode(scaled(dataset[int(index)][0], 2 * preprocess.resize_side)) for index in chosen)
 
 
 def encode(image: Pixels) -> bytes:
@@ -32,7 +32,8 @@ def encode(image: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def _scaled(image: Pixels, longest: int) -> Pixels:
+def scaled(image: Pixels, longest: int) -> Pixels:
+    """uint8 [C, H, W], made so small that no side is longer."""
     height, width = image.shape[1:]
     if max(height, width) <= longest:
         return image

@@ -25,6 +25,8 @@ from topfive.artifact import Artifact, Golden, MetadataError
 from topfive.data import ImageDataset, picture
 from topfive.engine import Floats, OnnxEngine
 from topfive.errors import RefusedError, need
+from topfive.export.golden import encode, scaled
+from topfive.images import decode
 from topfive.preprocess import Preprocess
 
 IMAGES = 128  # that activations are looked at with
@@ -54,10 +56,11 @@ def to_int8(source: str | os.PathLike[str], target: str | os.PathLike[str], imag
             line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             raise RefusedError(_NAMED, source, f"it cannot be quantised: {line}", "Ship it as it is") from error
         candidate = Path(folder, "candidate.onnx")
-        metadata = dataclasses.replace(_metadata(told), precision="int8")
+        small = tuple(Golden(_small(each.image, told.preprocess), each.logits) for each in told.golden)
+        metadata = dataclasses.replace(_metadata(told), precision="int8", golden=small)
         try:
             artifact.write(candidate, artifact.attach(graph, metadata))
-            golden = _answered(OnnxEngine(artifact.read(candidate), threads=1), told)
+            golden = _answered(OnnxEngine(artifact.read(candidate), threads=1), metadata)
             artifact.write(candidate, artifact.attach(graph, dataclasses.replace(metadata, golden=golden)))
         except MetadataError as error:
             raise RefusedError(_NAMED, source, str(error)) from error
@@ -69,7 +72,14 @@ def _metadata(told: Artifact) -> artifact.Metadata:
     return artifact.Metadata(**{name: getattr(told, name) for name in names})
 
 
-def _answered(engine: OnnxEngine, told: Artifact) -> tuple[Golden, ...]:
+def _small(image: bytes, preprocess: Preprocess) -> bytes:
+    """The image no larger than the network looks at it: beside integers, photographs weigh much."""
+    pixels = decode(image).pixels.transpose(2, 0, 1)
+    smaller = scaled(pixels, preprocess.resize_side)
+    return image if smaller.shape == pixels.shape else encode(smaller)
+
+
+def _answered(engine: OnnxEngine, told: artifact.Metadata) -> tuple[Golden, ...]:
     """The golden images with what the quantised network says of them."""
     preprocess = told.preprocess
     return tuple(
