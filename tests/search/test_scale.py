@@ -146,7 +146,7 @@ def test_chart_and_page_show_every_method(tmp_path: Path) -> None:
     found = outcome(STRATEGY, ran(likes_wanted))
     drawn = chart(found)
     assert drawn is not None
-    assert [line.label for line in drawn.lines] == ["compound", "depth alone", "width alone", "resolution alone"]
+    assert [line.label for line in drawn.lines] == ["compound", "depth", "width", "resolution"]
     write_page(tmp_path / "page.html", found, ["Told."])
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     for row in found.rows:

@@ -17,6 +17,7 @@ from topfive.search.scale import DIMENSIONS, CompoundScaling, Factors, Member
 from topfive.search.trial import Measurement, Trial
 
 METHODS = ("compound", *DIMENSIONS)
+TIMES = "\N{MULTIPLICATION SIGN}"
 HEADINGS = (
     "Network", "Doublings", "Depth", "Width", "Side", "Parameters", "MACs", "of the base's", "Accuracy", "Trained in"
 )  # fmt: skip
@@ -102,7 +103,7 @@ def chart(found: Outcome) -> Chart | None:
     base = found.rows[0].macs
     series = [
         Series(
-            method if method == "compound" else f"{method} alone",
+            method,
             f"run-{place}",
             [(math.log2(row.macs / base), row.measured.accuracy) for row in found.of(method) if row.measured],
         )
@@ -150,7 +151,7 @@ def told_best(found: Outcome) -> str:
     best = found.best
     return (
         f"Best for one doubling: depth {best.depth:g}, width {best.width:g}, resolution {best.resolution:g}; "
-        f"depth x width^2 x resolution^2 = {best.cost:.2f}."
+        f"depth {TIMES} width\N{SUPERSCRIPT TWO} {TIMES} resolution\N{SUPERSCRIPT TWO} = {best.cost:.2f}."
     )
 
 
