@@ -49,7 +49,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the runs lie")
     options, flags = parser.parse_known_args()
     found = searched("found", ["--time", options.time, *flags], options)
-    random = searched("random", ["--strategy", "random", "--trials", str(found["trials"]), *flags], options)
+    random = searched(
+        "random", ["--strategy", "random", "--seed", "1", "--trials", str(found["trials"]), *flags], options
+    )
 
     splits = open_data(options.data)
     macs = spec(found["model"]).facts.macs
@@ -119,9 +121,9 @@ def trained(name: str, recipe: Recipe, options: argparse.Namespace) -> None:
         return
     folder = options.folder / f"{name}-{recipe.seed}"
     shutil.rmtree(folder, ignore_errors=True)
-    usual = dataclasses.asdict(Recipe(model=recipe.model))
-    pairs = [f"{key}={value}" for key, value in dataclasses.asdict(recipe).items() if value != usual[key]]
-    command = ["topfive", "train", options.data, f"model={recipe.model}", "--recipe", "quick", *pairs]
+    fields = dataclasses.asdict(recipe)
+    pairs = [f"{key}={written(value)}" for key, value in fields.items() if value != "none"]  # which is read as nothing
+    command = ["topfive", "train", options.data, *pairs]
     print(f"# {name}, seed {recipe.seed}: {shlex.join(command)}", file=sys.stderr, flush=True)
     try:
         taken = run([*command, "--out", str(folder), "--json"])
@@ -149,6 +151,13 @@ def trained(name: str, recipe: Recipe, options: argparse.Namespace) -> None:
             "processor_seconds": taken.processor_seconds,
         },
     )
+
+
+def written(value: Any) -> str:
+    """A field of a recipe as the command line reads it."""
+    if value is None:
+        return "none"
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def known_epochs(options: argparse.Namespace) -> int | None:
