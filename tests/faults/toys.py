@@ -67,7 +67,7 @@ def quality(model: str, seed: int) -> float:
 class Toy:
     """Takes `pause` seconds; `log` is told when it begins and ends with a network."""
 
-    pause: float = 0.0
+    pause: float = field(default=0.0, repr=False)
     log: Path | None = field(default=None, repr=False)
 
     def __call__(self, model: str, seed: int) -> Measurement:

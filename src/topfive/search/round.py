@@ -89,28 +89,34 @@ class Round:
         wanted = self.work.clock.ends.trials
         evaluated = count_evaluated(self._history)
         for proposal in self.proposals:
-            if evaluated == wanted or self.work.clock.over:
+            if evaluated == wanted:
                 return
-            trial = self._trial(proposal)
-            if trial is None and proposal.copy_of is None:
-                yield proposal
+            trial = self._known(proposal)
+            if trial is None and proposal.copy_of is None and not self.work.clock.over:
+                trial = self._refused(proposal)
+                if trial is None:
+                    yield proposal
             evaluated += proposal.copy_of is None and (trial is None or was_evaluated(trial))
 
-    def _trial(self, proposal: Proposal) -> Trial | None:
-        """The trial that the proposal has become, if nothing need be evaluated for it any more."""
+    def _known(self, proposal: Proposal) -> Trial | None:
+        """The trial that the proposal has become, or becomes by what the journal says."""
         if proposal.number in self._done:
             return self._done[proposal.number]
         if proposal.copy_of is not None:
             original = self._original(proposal.copy_of)
             return original and self._settle(proposal, original.outcome)
         result = self.work.journal.results.get(proposal.number)
-        if result is not None:
-            self._check(proposal, result)
-            return self._settle(proposal, result.outcome)
-        if proposal.number not in self._admitted:
-            if reason := self.work.plan.admit(proposal.model):
-                return self._record(proposal, Failure(reason, attempts=0))
-            self._admitted.add(proposal.number)
+        if result is None:
+            return None
+        self._check(proposal, result)
+        return self._settle(proposal, result.outcome)
+
+    def _refused(self, proposal: Proposal) -> Trial | None:
+        if proposal.number in self._admitted:
+            return None
+        if reason := self.work.plan.admit(proposal.model):
+            return self._record(proposal, Failure(reason, attempts=0))
+        self._admitted.add(proposal.number)
         return None
 
     def _original(self, number: int) -> Trial | None:
