@@ -11,7 +11,7 @@ from topfive.search.space import Decision, SearchSpace
 from topfive.search.trial import Measurement, Trial
 from topfive.train.randomness import seed_of
 
-TARGET = (2, 0, 3, 1, 1, 3)
+TARGET = (2, 0) * 3  # alike in all blocks, as far as an operation that is good in one is good in others
 
 
 def row(answers=4, decisions=6, levels=(2, 4, 6), structure=str):

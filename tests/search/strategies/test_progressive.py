@@ -22,7 +22,7 @@ def stages(trials):
 
 
 def test_it_grows_level_by_level_from_what_was_measured(toy):
-    trials = toy.searched(toy.row(), Progressive(top=12), rounds=8, count=6)
+    trials = toy.searched(toy.row(), Progressive(top=12), rounds=7, count=6)
     found = stages(trials)
     assert [(length, len(choices)) for length, choices in found] == [(2, 16), (4, 12), (6, 12)]
     for (length, below), (_, above) in itertools.pairwise(found):
