@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ANY = "lenet5"  # a network's name, where the data are opened and it does not matter
 TRIAL_SECONDS = 900.0  # a trial that takes longer hangs
+TRIAL_MEMORY = 0.8  # share of the machine's memory that all trials together may take
 
 
 def search(
@@ -179,8 +180,10 @@ def _executor(name: str, workers: int | None) -> Executor:
 
         return Cluster(workers=workers)
     from topfive.search.executors.local import Local, cores
+    from topfive.train.loading import memory_bytes
 
-    return Local(workers=workers or cores(), seconds=TRIAL_SECONDS)
+    count = workers or cores()
+    return Local(count, memory=int(TRIAL_MEMORY * memory_bytes() / count), seconds=TRIAL_SECONDS)
 
 
 def _told(budget: Budget, folder: Path) -> str:

@@ -13,8 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from topfive import artifact
 from topfive.data import ArrayDataset, ImageDataset, Splits
-from topfive.data.dataset import picture
-from topfive.data.part import within_training
+from topfive.data.part import part, within_training
 from topfive.errors import RefusedError
 from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe
@@ -25,6 +24,8 @@ from topfive.search.proxy import Proxy
 from topfive.search.spaces import space_named
 from topfive.search.strategies import strategy_named
 from topfive.search.transfer import Reduced, Transfer
+from topfive.train.loading import load_pixels
+from topfive.train.placement import available_cores
 
 CONFIG = "config.yaml"
 
@@ -142,13 +143,14 @@ def read_config(folder: Path) -> Config:
 
 
 def in_memory(splits: Splits, side: int) -> Splits:
-    """Images of any size read once and kept at `side` pixels, so that no trial decodes or shrinks one."""
-    return dataclasses.replace(splits, train=_kept(splits.train, side), val=_kept(splits.val, side))
+    """Images of any size read once and kept at `side` pixels, so that no trial decodes or shrinks one; none to test."""
+    val = _kept(splits.val, side)
+    return dataclasses.replace(splits, train=_kept(splits.train, side), val=val, test=part(val, np.arange(0)))
 
 
 def _kept(dataset: ImageDataset, side: int) -> ImageDataset:
     channels = len(dataset.images[0]) if isinstance(dataset, ArrayDataset) else 3
     middle = (0.5,) * channels  # no pixel is normalised here
     preprocess = Preprocess(size=side, crop=1.0, mean=middle, std=middle)
-    images = [preprocess.pixels(picture(dataset, index, side)) for index in range(len(dataset))]
-    return ArrayDataset(np.stack(images), dataset.labels, dataset.classes, "image")
+    pixels, _ = load_pixels(dataset, preprocess, available_cores())
+    return ArrayDataset(pixels.numpy(), dataset.labels, dataset.classes, "image")

@@ -34,6 +34,7 @@ from topfive.train import loop
 from topfive.train.plan import environment
 
 PAGE = "search.html"
+USED = 0.95  # share of what is left that both trainings take; the rest is for shipping and for the page
 WatchSearch = Callable[[float], AbstractContextManager[Watch]]  # takes the seconds that former lives took
 
 
@@ -106,7 +107,7 @@ def _trained(
     if not seconds:
         return None
     if config.budget.time is not None:
-        seconds = min(seconds, max(1.0, (config.budget.time - taken) / 2))
+        seconds = min(seconds, max(1.0, USED * (config.budget.time - taken) / 2))
     hand_made = finals.rival_of(winner.model, splits)
     found = spec(winner.model).facts
     watch.note(
