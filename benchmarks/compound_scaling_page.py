@@ -11,6 +11,7 @@ from typing import Any
 from topfive.report.chart import Series, draw
 from topfive.report.page import chart_file
 from topfive.report.wording import amount
+from topfive.search.scale import UNLIKE
 
 DOCS = Path(__file__).parents[1] / "docs"
 METHODS = ("compound", "depth", "width", "resolution")
@@ -41,8 +42,8 @@ channels and resolution in whole pixels, so that costs are equal but for the col
 
 ## The grid
 
-depth x width^2 x resolution^2 within 0.1 of 2, in steps of 0.1; what rounding takes more than 15% from twice the base's
-multiply-accumulates is left out. Mean of {grid_seeds} seeds that are not those above.
+depth x width^2 x resolution^2 within 0.1 of 2, in steps of 0.1; what rounding takes more than {unlike:.0%} from twice \
+the base's multiply-accumulates is left out. Mean of {grid_seeds} seeds that are not those above.
 
 | depth | width | resolution | parameters | MACs | of the base's | accuracy |
 |--:|--:|--:|--:|--:|--:|--:|
@@ -79,6 +80,7 @@ def write(lines: Sequence[dict[str, Any]], epochs: int, validation: int) -> None
         n=validation,
         rows="\n".join(rows),
         grid="\n".join(_grid_row(found, macs) for found in sorted(grid.values(), key=_mean, reverse=True)),
+        unlike=UNLIKE,
         grid_seeds=min(map(len, grid.values()), default=0),
         verdict=verdict({key: _mean(found) for key, found in groups.items()}),
         processor=base[0]["processor"],

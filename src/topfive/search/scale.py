@@ -28,7 +28,7 @@ DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 HUNDRED = 100  # steps of a factor from 1 to 2
 STEP = 0.1  # of each factor in the grid
 TOLERANCE = 0.1  # of alpha * beta^2 * gamma^2 about 2
-UNLIKE = 0.15  # share by which rounding may take a network from twice the multiply-accumulates
+UNLIKE = 0.1  # share by which rounding may take a network from twice the multiply-accumulates
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def grid(step: float = STEP, tolerance: float = TOLERANCE) -> list[Factors]:
     """All factors from 1 on, in steps, whose cost is within `tolerance` of 2."""
     most = 2 + tolerance
     depths, others = (
-        [1 + step * place for place in range(int((end - 1) / step + 1e-9) + 1)] for end in (most, most**0.5)
+        [round(1 + step * place, 4) for place in range(int((end - 1) / step + 1e-9) + 1)] for end in (most, most**0.5)
     )
     every = itertools.starmap(Factors, itertools.product(depths, others, others))
     return [factors for factors in every if abs(factors.cost - 2) <= tolerance + 1e-9]
