@@ -6,7 +6,6 @@ import pytest
 
 from topfive.data import open_data
 from topfive.errors import LimitsError
-from topfive.evaluate.latency import Latency
 from topfive.models import spec
 from topfive.search import finals
 from topfive.search.spaces.cells import Size, pnas
@@ -24,15 +23,15 @@ def trial(number, reward, latency=None, *, copy_of=None):
 
 @pytest.fixture
 def alone(monkeypatch):
-    """What networks take when nothing runs beside them, in milliseconds, by trial's model; how often each was asked."""
+    """What networks take when nothing runs beside them, in milliseconds, by model; and which were asked."""
     latencies, asked = {}, []
 
-    def latency_of(model, num_classes):
-        assert num_classes == 10
+    def latency_within(model, num_classes, limit):
+        assert (num_classes, limit) == (10, 0.001)
         asked.append(model)
-        return Latency(latencies[model].pop(0) / 1e3, 1.0, 200)
+        return latencies[model] / 1e3
 
-    monkeypatch.setattr(finals, "latency_of", latency_of)
+    monkeypatch.setattr(finals, "latency_within", latency_within)
     return latencies, asked
 
 
@@ -45,20 +44,20 @@ def test_the_best_come_first_and_once():
 def test_what_is_too_slow_beside_nothing_does_not_win(alone):
     latencies, asked = alone
     slow, quick = trial(0, 0.9, 1.1), trial(1, 0.8, 0.9)
-    latencies |= {slow.model: [1.2, 1.1, 1.3], quick.model: [1.5, 0.95]}
+    latencies |= {slow.model: 1.1, quick.model: 0.95}
     winner = finals.winner_of([slow, quick], 10, max_latency=0.001)
     assert winner.number == 1
-    assert winner.outcome.latency == pytest.approx(0.95), "the least of what was measured alone"
-    assert asked == [quick.model] * 2, "those that kept to it in the search come first"
+    assert winner.outcome.latency == pytest.approx(0.95), "what was measured alone"
+    assert asked == [quick.model], "those that kept to it in the search come first"
 
 
 def test_where_none_is_fast_enough_the_nearest_is_said(alone):
     latencies, asked = alone
     slow, slower = trial(0, 0.9, 5.0), trial(1, 0.8, 6.0)
-    latencies |= {slow.model: [3.0, 2.0, 4.0], slower.model: [3.5, 3.5, 3.5]}
+    latencies |= {slow.model: 2.0, slower.model: 3.5}
     with pytest.raises(LimitsError, match=r"within 1 ms: the nearest takes 2 ms.*--max-latency 2.2ms"):
         finals.winner_of([slow, slower], 10, max_latency=0.001)
-    assert len(asked) == 6
+    assert asked == [slow.model, slower.model]
 
 
 def test_the_winner_is_written_as_train_reads_it(tmp_path):

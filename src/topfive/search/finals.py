@@ -15,7 +15,7 @@ from topfive.models import spec
 from topfive.recipe import Recipe, recipe_from
 from topfive.report.comparison import Comparison, compare
 from topfive.report.result import RESULT
-from topfive.search.latency import latency_of
+from topfive.search.latency import latency_within
 from topfive.search.rival import PHOTOGRAPHS, SMALL, Rival, rival
 from topfive.search.space import SearchSpace
 from topfive.search.trial import Measurement, Trial
@@ -26,7 +26,7 @@ from topfive.train.loop import Watch
 from topfive.train.recipes import is_small, quick
 
 WINNER, RIVAL, GENOTYPE = "winner", "rival", "genotype.json"
-TIMED_AGAIN, MEASUREMENTS = 5, 3  # of the best, where a latency is limited, and how often at most
+TIMED_AGAIN = 5  # of the best, where a latency is limited
 
 
 def best_of(trials: Sequence[Trial]) -> list[Trial]:
@@ -45,7 +45,7 @@ def winner_of(trials: Sequence[Trial], num_classes: int, max_latency: float | No
         return best[0]
     fastest: tuple[float, Trial] | None = None
     for trial in sorted(best, key=lambda one: _latency(one) > 1e3 * max_latency)[:TIMED_AGAIN]:
-        latency = _alone(trial.model, num_classes, max_latency)
+        latency = latency_within(trial.model, num_classes, max_latency)
         assert isinstance(trial.outcome, Measurement)
         timed = dataclasses.replace(trial, outcome=dataclasses.replace(trial.outcome, latency=1e3 * latency))
         if latency <= max_latency:
@@ -118,16 +118,6 @@ def epochs_within(model: str, splits: Splits, seconds: float, seed: int) -> int:
     """As many as there is time for on this machine, and no more than help."""
     taken = epoch_seconds(recipe_of(model, splits, ENOUGH, None, seed), splits)
     return min(MOST, max(1, int(USED * seconds / taken)))
-
-
-def _alone(model: str, num_classes: int, max_latency: float) -> float:
-    """Seconds; what else runs on the machine can only make it slower, so of some measurements the least counts."""
-    latency = float("inf")
-    for _ in range(MEASUREMENTS):
-        latency = min(latency, latency_of(model, num_classes).p50)
-        if latency <= max_latency:
-            break
-    return latency
 
 
 def _latency(trial: Trial) -> float:
