@@ -29,7 +29,9 @@ class Recipe:
     an epoch is left out.  `lr` is for the batch as it is: nothing is scaled behind the user's back.
     """
 
-    model: str = Field(description="the network (topfive models); without it, what suits images and time")
+    model: str = Field(
+        description="the network (topfive models), or the genotype.json of a search; without it, what suits images and time"
+    )
     weights: str | None = Field(
         default=None,
         description="start from these: imagenet (the built-in ones), torchvision, timm, hub:OWNER/NAME or a file",
