@@ -30,7 +30,7 @@ class Recipe:
     """
 
     model: str = Field(
-        description="the network (topfive models), or the genotype.json of a search; without it, what suits images and time"
+        description="the network (topfive models), or a search's genotype.json; without it, what suits images and time"
     )
     weights: str | None = Field(
         default=None,

@@ -75,7 +75,8 @@ def test_the_winner_is_written_as_train_reads_it(tmp_path):
 def test_both_have_one_recipe_and_one_cost():
     splits = open_data("digits")
     model = pnas("cells", ("separable_3x3", "max_3x3"), 1, Size(1, 16, 8, 1)).model((0, 0, 1, 0))
-    hand_made = finals.rival_of(model, splits)
+    measured = Measurement(0.9, 1, spec(model).facts.macs, 1.0)
+    hand_made = finals.rival_of(Trial(0, 0, (0, 0, 1, 0), "", model, measured, 0.9), splits)
     assert hand_made.off <= 0.05
     assert hand_made.model.endswith("-s8:resnet20_cifar")
     ours, theirs = (finals.recipe_of(name, splits, 7, 60.0, seed=5) for name in (model, hand_made.model))

@@ -7,7 +7,6 @@ import pickle
 
 import pytest
 
-from topfive.evaluate.latency import Latency
 from topfive.models import spec
 from topfive.models.mnasnet import A1_NAME
 from topfive.nn.measure import count_facts
@@ -44,13 +43,11 @@ def test_the_architecture_stays_and_the_size_changes(small, large):
 
 def test_costs_are_those_of_the_network_itself(monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        transfers, "latency_of", lambda *arguments: asked.append(arguments) or Latency(0.002, 0.003, 200)
-    )
+    monkeypatch.setattr(transfers, "latency_within", lambda *arguments: asked.append(arguments) or 0.002)
     facts = count_facts(spec(LARGE).build, 28, 3, 1)
     found = pickle.loads(pickle.dumps(Reduced(evaluate, SMALLER, num_classes=3)))(LARGE, 7)
     assert found == Measurement(0.9, facts.params, facts.macs, 3.0, (0.5, 0.9))
     assert facts.macs > 5 * spec(SMALL).facts.macs
-    timed = Reduced(evaluate, SMALLER, num_classes=3, timed=True)(LARGE, 7)
+    timed = Reduced(evaluate, SMALLER, num_classes=3, max_latency=0.001)(LARGE, 7)
     assert timed == dataclasses.replace(found, latency=2.0)
-    assert asked == [(LARGE, 3)]
+    assert asked == [(LARGE, 3, 0.001)]

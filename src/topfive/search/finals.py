@@ -71,10 +71,11 @@ def write_winner(folder: Path, space: SearchSpace, winner: Trial) -> None:
     write_found(folder / GENOTYPE, found)
 
 
-def rival_of(model: str, splits: Splits) -> Rival:
-    """ResNet in its form for CIFAR where images are small, else MobileNetV2, at the multiply-accumulates of `model`."""
-    facts = spec(model).facts
-    return rival(base_for(splits), facts.macs, facts.input_size, len(splits.classes))
+def rival_of(winner: Trial, splits: Splits) -> Rival:
+    """ResNet in its form for CIFAR where images are small, else MobileNetV2, at the cost of the winner."""
+    assert isinstance(winner.outcome, Measurement)
+    side = spec(winner.model).facts.input_size
+    return rival(base_for(splits), winner.outcome.macs, side, len(splits.classes))
 
 
 def base_for(splits: Splits) -> str:

@@ -61,13 +61,12 @@ class Settings:
 
     def plan(self, splits: Splits) -> Plan:
         """UsageError where a name is not known or the parts do not go together."""
-        timed = self.max_latency is not None
         images = in_memory(within_training(splits, self.training, self.validation), self.trial_side)
         transfer = Transfer(self.trial_side, self.trial_filters)
         return Plan(
             space=space_named(self.space, self.side, self.channels),
             strategy=strategy_named(self.strategy, self.seed),
-            evaluate=Reduced(Proxy(images, self.recipe(splits)), transfer, len(splits.classes), timed),
+            evaluate=Reduced(Proxy(images, self.recipe(splits)), transfer, len(splits.classes), self.max_latency),
             objective=objective_named(self.objective, *self.target),
             seed=self.seed,
             round=self.round,

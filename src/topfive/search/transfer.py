@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from topfive.models import found, mnasnet, neural_architecture_search, spec
 from topfive.nn.measure import count_facts
-from topfive.search.latency import latency_of
+from topfive.search.latency import latency_within
 from topfive.search.protocols import Evaluator
 from topfive.search.trial import Measurement
 
@@ -44,17 +44,18 @@ class Transfer:
 class Reduced:
     """Measures the accuracy of what stands for a network, and the costs of the network itself.
 
-    The latency, in milliseconds, only where it is `timed`.
+    Its latency, in milliseconds, only where it is limited, to `max_latency` seconds: see `latency_within`.
     """
 
     evaluate: Evaluator
     transfer: Transfer
     num_classes: int
-    timed: bool = False
+    max_latency: float | None = None
 
     def __call__(self, model: str, seed: int) -> Measurement:
         row = spec(model)
         facts = count_facts(row.build, row.facts.input_size, self.num_classes, row.facts.in_channels)
-        latency = 1e3 * latency_of(model, self.num_classes).p50 if self.timed else None
+        limit = self.max_latency
+        latency = None if limit is None else 1e3 * latency_within(model, self.num_classes, limit)
         measured = self.evaluate(self.transfer(model), seed)
         return dataclasses.replace(measured, params=facts.params, macs=facts.macs, latency=latency)

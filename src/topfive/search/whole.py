@@ -13,7 +13,6 @@ from pathlib import Path
 from topfive import artifact
 from topfive.data import Splits
 from topfive.errors import StoppedError
-from topfive.models import spec
 from topfive.report.chart import Chart
 from topfive.report.comparison import Comparison
 from topfive.report.page import chart_file
@@ -108,12 +107,9 @@ def _trained(
         return None
     if config.budget.time is not None:
         seconds = min(seconds, max(1.0, USED * (config.budget.time - taken) / 2))
-    hand_made = finals.rival_of(winner.model, splits)
-    found = spec(winner.model).facts
-    watch.note(
-        f"trial {winner.number} won: {winner.model}, {amount(found.macs)} multiply-accumulates; "
-        f"its rival is {hand_made.model}, {amount(hand_made.macs)}"
-    )
+    hand_made = finals.rival_of(winner, splits)
+    watch.note(f"trial {winner.number} won: {winner.model}")
+    watch.note(f"its rival is {hand_made.model}, with {amount(hand_made.macs)} multiply-accumulates")
     models = winner.model, hand_made.model
     try:
         return finals.train_both(folder, models, splits, seconds, config.source, config.settings.seed, watch)

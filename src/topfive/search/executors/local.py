@@ -21,6 +21,7 @@ from topfive.search.trial import Failure, Measurement
 
 TRIES = 3  # of an evaluation whose process dies
 TURN_SECONDS = 0.5  # the longest that the caller waits for a turn
+LEAVING_SECONDS = 2.0  # for a process to give back to the system what its libraries took, before it is ended
 
 
 def cores() -> int:
@@ -97,6 +98,7 @@ class _Attempt:
         if self.answer.poll():
             try:
                 answer: Measurement | Failure = self.answer.recv()
+                self._process.join(LEAVING_SECONDS)
                 return answer
             except (EOFError, OSError):
                 self.crashed = True
