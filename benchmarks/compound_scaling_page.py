@@ -28,7 +28,8 @@ the growth of one dimension alone, as their figure 8 has it.
 
 The base is ResNet-20 with six of its nine blocks, three quarters of its width and 16 pixels a side (`{base}`,
 {base_macs} multiply-accumulates), which learns {images:,} training images of Fashion-MNIST for {epochs} epochs in \
-{base_seconds:.0f} seconds of one core. Accuracy is that on {n:,} other training images; every network has the same recipe, and none was tuned for.
+{base_seconds:.0f} seconds of one core. Accuracy is that on {n:,} other training images; \
+every network has the same recipe, and none was tuned for.
 
 ![Accuracy by cost, a line a way of scaling](scaling.svg)
 
