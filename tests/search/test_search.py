@@ -81,7 +81,7 @@ def test_the_seed_decides_all_and_the_cell_its_own_seed():
         assert seeds.setdefault(trial.key, trial.outcome) == trial.outcome  # wherever it comes up
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(first=st.integers(1, 20), more=st.integers(0, 20))
 def test_a_longer_search_begins_as_a_shorter_one(tmp_path_factory, first, more):
     folder = tmp_path_factory.mktemp("search")
