@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from topfive.cli.search_data import search
+from topfive.cli.search_shared import shared
 from topfive.cli.search_tabulate import tabulate
 
 _SEARCH = "search"  # the part whose name is not said
@@ -27,4 +28,5 @@ class Parts(TyperGroup):
 
 app = typer.Typer(cls=Parts)
 app.command(_SEARCH)(search)
+app.command("shared")(shared)
 app.command("tabulate")(tabulate)

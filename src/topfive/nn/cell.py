@@ -182,6 +182,16 @@ class Pair(nn.Module):
         return self.combine(left, right)
 
 
+def inputs(previous: Maps | None, current: Maps, filters: int, parts: Parts) -> tuple[nn.Module, nn.Module, int]:
+    """What makes state 1, what makes state 0, and the channels of state 0; those of state 1 are `filters`."""
+    squeezed = squeeze(current.channels, filters, 1, parts)
+    if previous is None:
+        return squeezed, nn.Identity(), current.channels
+    if previous.reduction != current.reduction:
+        return squeezed, FactorizedReduction(previous.channels, filters, parts), filters
+    return squeezed, identity(previous.channels, filters, 1, parts), filters
+
+
 class Cell(nn.Module):
     """`filters` channels from every operation; those on the two inputs have `stride`.
 
@@ -193,16 +203,7 @@ class Cell(nn.Module):
         self, wiring: Wiring, previous: Maps | None, current: Maps, filters: int, stride: int, parts: Parts = SAME
     ):
         super().__init__()
-        self.squeeze = squeeze(current.channels, filters, 1, parts)
-        first_channels = filters
-        self.adjust: nn.Module
-        if previous is None:
-            first_channels, self.adjust = current.channels, nn.Identity()
-        elif previous.reduction != current.reduction:
-            self.adjust = FactorizedReduction(previous.channels, filters, parts)
-        else:
-            self.adjust = identity(previous.channels, filters, 1, parts)
-
+        self.squeeze, self.adjust, first_channels = inputs(previous, current, filters, parts)
         widths = [first_channels, filters]  # of the states
 
         def make(edge: Edge) -> nn.Module:
