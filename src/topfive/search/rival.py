@@ -39,8 +39,9 @@ def rival(base: str, macs: int, side: int, num_classes: int) -> Rival:
 
     found: list[Rival] = []
     for depth in DEPTHS:
-        width = 1.0
-        for _ in range(STEPS):
+        width, tried = 1.0, set[float]()
+        while width not in tried and len(tried) < STEPS:
+            tried.add(width)
             build = scale(depth=depth, width=width)
             counted = count_facts(build, side, num_classes, row.facts.in_channels).macs
             name = Multiplied(depth, width, side, base).name
