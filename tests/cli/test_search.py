@@ -164,7 +164,11 @@ def test_a_signal_ends_it_and_it_goes_on(tmp_path, capsys, monkeypatch):
 def test_a_damaged_configuration_is_refused(tmp_path, capsys):
     out = tmp_path / "found"
     said(capsys, 0, *SHORT, "--trials", "2", "--out", str(out))
-    for damage in ("", "[1, 2]", "settings: {space: 3}", "a: [", "\x00"):
+    whole = (out / "config.yaml").read_text()
+    without = whole.replace("  source: digits\n", "")
+    assert without != whole
+    never = whole.replace("epochs: 1", "epochs: 0")
+    for damage in ("", "[1, 2]", "settings: {space: 3}", "a: [", "\x00", without, never):
         (out / "config.yaml").write_text(damage)
         _, err = said(capsys, 4, "search", "--resume", str(out))
         assert "not the configuration of a search" in err

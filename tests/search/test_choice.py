@@ -11,7 +11,7 @@ from faults.datasets import good
 from topfive.data import open_data
 from topfive.errors import UsageError
 from topfive.search.choice import TRAINING, VALIDATION, budget_for, check_names, divided, settings_for
-from topfive.search.settings import Config, in_memory, read_config, write_config
+from topfive.search.settings import Config, Source, in_memory, read_config, write_config
 from topfive.train.fit import Silent
 
 
@@ -102,7 +102,7 @@ def test_names_are_checked_before_images_are_read(wishes, why):
 
 def test_a_configuration_is_read_as_it_was_written(digits, tmp_path):
     settings = settings_for(digits, {"max_latency": 0.002}, Silent())
-    config = Config(source={"source": "digits"}, settings=settings, budget=budget_for(None, 3, None))
+    config = Config(source=Source(source="digits", split_seed=3), settings=settings, budget=budget_for(None, 3, None))
     write_config(tmp_path, config)
     assert read_config(tmp_path) == config
 

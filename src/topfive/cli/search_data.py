@@ -90,7 +90,7 @@ def search(
     from topfive.cli.progress import TrainingProgress
     from topfive.cli.search_progress import SearchProgress
     from topfive.search.choice import check_names, settings_for
-    from topfive.search.settings import Config
+    from topfive.search.settings import Config, Source
     from topfive.search.whole import whole
     from topfive.train import DataChoices, Request, settle
     from topfive.train.run import new_folder
@@ -112,10 +112,11 @@ def search(
         check_names(given)
     budget = _budget(time, trials, train_time, begun)
     choices = DataChoices(split_seed, val_fraction, test_fraction)
-    if begun is not None and data is None:
-        data, root = begun.source["source"], begun.source["root"]
-        data_root = data_root or (None if root is None else Path(root))
-        choices = DataChoices(**{field.name: begun.source[field.name] for field in dataclasses.fields(DataChoices)})
+    if begun is not None:
+        old = begun.source
+        data = data or old.source
+        data_root = data_root or (None if old.root is None else Path(old.root))
+        choices = DataChoices(**{field.name: getattr(old, field.name) for field in dataclasses.fields(DataChoices)})
     with TrainingProgress() as training:
         settled = settle(Request(data, settings={"model": ANY}, data_root=data_root, choices=choices), training)
         splits = settled.splits
@@ -125,7 +126,7 @@ def search(
             settings = dataclasses.replace(begun.settings, **given, fingerprint=splits.fingerprint)
         if folder is None:
             folder = new_folder(None, f"{Path(splits.name).stem}-search")
-        config = Config(source=settled.source, settings=settings, budget=budget)
+        config = Config(source=Source(**settled.source), settings=settings, budget=budget)
         training.note(_told(budget, folder))
         outcome = whole(
             folder,
@@ -175,15 +176,15 @@ def _budget(time: str | None, trials: int | None, train_time: str | None, begun:
 
 
 def _executor(name: str, workers: int | None) -> Executor:
-    if name == "ray":
-        from topfive.search.executors.cluster import Cluster
-
-        return Cluster(workers=workers)
+    from topfive.search.executors.cluster import Cluster
     from topfive.search.executors.local import Local, cores
     from topfive.train.loading import memory_bytes
 
     count = workers or cores()
-    return Local(count, memory=int(TRIAL_MEMORY * memory_bytes() / count), seconds=TRIAL_SECONDS)
+    memory = int(TRIAL_MEMORY * memory_bytes() / count)
+    if name == "ray":
+        return Cluster(workers=workers, local=Local(1, memory, TRIAL_SECONDS))
+    return Local(count, memory, TRIAL_SECONDS)
 
 
 def _told(budget: Budget, folder: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import yaml
@@ -26,6 +26,7 @@ from topfive.search.strategies import strategy_named
 from topfive.search.transfer import Reduced, Transfer
 from topfive.train.loading import load_pixels
 from topfive.train.placement import available_cores
+from topfive.train.request import DataChoices
 
 CONFIG = "config.yaml"
 
@@ -110,11 +111,17 @@ class Budget:
         return None if self.time is None else max(1.0, self.time - 2 * self.train_time)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source(DataChoices):
+    """How the data were asked for, in a form that holds in any working directory."""
+
+    source: str
+    root: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Config:
-    """`source` is how the data were asked for (topfive.train.request)."""
-
-    source: dict[str, Any]
+    source: Source
     settings: Settings
     budget: Budget
 

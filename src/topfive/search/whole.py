@@ -110,9 +110,9 @@ def _trained(
     hand_made = finals.rival_of(winner, splits)
     watch.note(f"trial {winner.number} won: {winner.model}")
     watch.note(f"its rival is {hand_made.model}, with {amount(hand_made.macs)} multiply-accumulates")
-    models = winner.model, hand_made.model
+    models, source = (winner.model, hand_made.model), dataclasses.asdict(config.source)
     try:
-        return finals.train_both(folder, models, splits, seconds, config.source, config.settings.seed, watch)
+        return finals.train_both(folder, models, splits, seconds, source, config.settings.seed, watch)
     except StoppedError as stopped:
         todo = f"Continue with: topfive search --resume {folder}"
         raise StoppedError(stopped.exit_code - 128, folder, stopped.why, todo) from None
