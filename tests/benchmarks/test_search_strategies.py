@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from topfive.models.found import Size
+from topfive.nn.found import Size
 from topfive.search.spaces.cells import distinct, pnas
 from topfive.search.table import Row
 from topfive.search.trial import Measurement, Trial

@@ -12,7 +12,7 @@ import pytest
 
 import topfive.search.tabulate as tabulate_module
 from topfive.errors import DivergedError, RefusedError, UsageError
-from topfive.models.found import Size
+from topfive.nn.found import Size
 from topfive.search.space import SearchSpace
 from topfive.search.spaces.cells import pnas
 from topfive.search.table import read_rows

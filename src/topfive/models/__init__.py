@@ -20,7 +20,6 @@ from topfive.models import (
     efficientnet,
     efficientnet_lite,
     efficientnet_v2,
-    found,
     googlenet,
     inception_v3,
     inception_v4,
@@ -118,7 +117,8 @@ def _scaled(name: str) -> ModelSpec:
 # Names that say what a network is made of begin with one of these and a colon.
 DESCRIBED: dict[str, Callable[[str], ModelSpec]] = {
     "chain": neural_architecture_search.described,
-    **dict.fromkeys(found.FAMILIES, found.spec),
+    "nasnet": lru_cache(maxsize=256)(nasnet.described),
+    "pnas": lru_cache(maxsize=256)(pnasnet.described),
     "mnasnet": mnasnet.described,
     "scaled": _scaled,
 }

@@ -7,7 +7,7 @@ the end, six times the filters of the last cells; H and W end at 1/32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, cast
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from topfive.nn.cell import SAME, Cell, Maps, Parts
 from topfive.nn.classifier import Classifier
 from topfive.nn.conv import bare
+from topfive.nn.found import read
 from topfive.nn.genotype import Edge, Genotype, Node, Wiring
 from topfive.nn.measure import count_facts
 from topfive.nn.pool import average_over_zeros, max_over_zeros
@@ -275,6 +276,34 @@ def _large(name: str, pools: str, parts: Parts) -> ModelSpec:
     )
     pools += "; the first cell after a reduction skips the cell before it, as in the authors' program"
     return _spec(name, plan_of_the_large(NASNET_A, 6, 168), 96, facts, "nasnet_a_large", pools, parts, drop_rate=0.3)
+
+
+def described(
+    name: str,
+    paper: Paper = PAPER,
+    family: str = "NASNet",
+    stages: Callable[[Genotype, int, int], list[Step]] = stages,
+) -> ModelSpec:
+    """The row of a network of found cells (topfive.nn.found), counted on the spot.  UsageError for no such name."""
+    found = read(name)
+    size, genotype = found.size, found.genotype
+    steps = stages(genotype, size.cells, size.filters)
+    if size.small:
+        build = partial(NASNet, steps, stem_channels=3 * size.filters, stem=keeping, dropout=0.0)
+    else:
+        steps = stem_cells(genotype, size.filters) + steps
+        build = partial(NASNet, steps, stem_channels=32)
+    return ModelSpec(
+        name=name,
+        family=family,
+        paper=paper,
+        build=build,
+        preprocess=size.preprocess,
+        facts=count_facts(build, size.side, 10 if size.small else 1000, size.channels),
+        fact="",
+        departs="found by search: no paper's network",
+        sides=None if size.small else sides(steps, size.side),
+    )
 
 
 VARIANTS = (

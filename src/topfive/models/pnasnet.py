@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from topfive.models import nasnet
 from topfive.models.nasnet import NASNet, Step, preprocess, sides, stem_cells
 from topfive.nn.genotype import Edge, Genotype, Node, Wiring
 from topfive.spec import Facts, ModelSpec, Paper, Reported
@@ -79,6 +80,8 @@ def _variant(
         sides=sides(steps, size),
     )
 
+
+described = partial(nasnet.described, paper=PAPER, family="PNASNet", stages=stages)
 
 VARIANTS = (
     _variant("pnasnet5_mobile", 3, 54, 32, 5_064_487, 587_293_200, (0.258, 0.081)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from topfive.models import found, mnasnet, neural_architecture_search
+from topfive.models import mnasnet, neural_architecture_search
+from topfive.nn import found
 from topfive.nn.genotype import Node, Wiring
 from topfive.search.drawing import Box, Diagram, Line
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from topfive.models import found, mnasnet, neural_architecture_search, spec
+from topfive.models import mnasnet, neural_architecture_search, spec
+from topfive.nn import found
 from topfive.nn.measure import count_facts
 from topfive.search.latency import latency_within
 from topfive.search.protocols import Evaluator

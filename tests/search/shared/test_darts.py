@@ -13,7 +13,7 @@ from topfive.data import Splits, open_data
 from topfive.data.part import within_training
 from topfive.errors import DivergedError, UsageError
 from topfive.models import create_model
-from topfive.models.found import Size
+from topfive.nn.found import Size
 from topfive.search.shared.darts import RECIPE, Epoch, darts
 from topfive.search.spaces import space_named
 from topfive.search.spaces.cells import pnas

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from topfive.models.found import Found, Size
 from topfive.nn.cell import SAME, Cell, Maps
+from topfive.nn.found import Found, Size
 from topfive.nn.genotype import Edge, Node, Wiring
 from topfive.search.shared.supernet import UNSCALED, Mixture, SuperCell, Supernet, edges_of
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from topfive.errors import UsageError
 from topfive.models import create_model, spec
-from topfive.models.found import Found, Size, read
 from topfive.nn.cell import Cell
+from topfive.nn.found import Found, Size, read
 from topfive.nn.genotype import Edge, Node
 from topfive.search.spaces import SPACES, space_named
 from topfive.search.spaces.cells import PNAS_OPERATIONS, canonical, distinct, pnas

@@ -16,7 +16,7 @@ from torch import Tensor, nn, optim
 from topfive.data import Splits
 from topfive.data.part import within_training
 from topfive.errors import DivergedError, UsageError
-from topfive.models.found import Found, read
+from topfive.nn.found import Found, read
 from topfive.recipe import Recipe
 from topfive.search.shared.supernet import Supernet
 from topfive.search.space import Choices, SearchSpace

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from topfive.models import nasnet, pnasnet
-from topfive.models.found import Size
 from topfive.nn.cell import OPERATIONS, SAME, Maps, Parts, inputs
 from topfive.nn.classifier import Classifier
+from topfive.nn.found import Size
 from topfive.nn.genotype import Edge, Node
 from topfive.search.spaces.cells import canonical
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from topfive.errors import UsageError, nearest
-from topfive.models.found import Size
+from topfive.nn.found import Size
 from topfive.search.space import SearchSpace
 from topfive.search.spaces.cells import NASNET_OPERATIONS, PNAS_OPERATIONS, nasnet, pnas
 from topfive.search.spaces.chain import FILTERS, KERNELS, Layers, chain

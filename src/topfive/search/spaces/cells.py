@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from topfive.models.found import Found, Size
+from topfive.nn.found import Found, Size
 from topfive.nn.genotype import Combine, Edge, Node, nodes_text
 from topfive.search.space import Choices, Decision, SearchSpace
 

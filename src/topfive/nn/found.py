@@ -14,15 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
 
 from topfive.errors import UsageError, nearest
-from topfive.models import nasnet, pnasnet
 from topfive.nn.cell import OPERATIONS
 from topfive.nn.genotype import Genotype, Node, Wiring, nodes_from, nodes_text, unused
-from topfive.nn.measure import count_facts
-from topfive.preprocess import Preprocess
-from topfive.spec import ModelSpec, Paper
+from topfive.preprocess import LARGEST_SIDE, Preprocess
 
 SMALL_SIDE = 64  # pixels; images up to this are small
 LEAST_FILTERS = 4
@@ -30,25 +26,19 @@ LEAST_SIDE = 4
 _SIZE = re.compile(r"n([1-9][0-9]?)-f([1-9][0-9]{0,3})-s([1-9][0-9]{0,3})-c([13])", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Family:
-    """What the two papers make differently of nodes."""
-
-    label: str
-    paper: Paper
-    wirings: int
-    output: Callable[[tuple[Node, ...]], tuple[int, ...]]
-    stages: Callable[[Genotype, int, int], list[nasnet.Step]]
-
-
 def _all(nodes: tuple[Node, ...]) -> tuple[int, ...]:
     return tuple(range(2, 2 + len(nodes)))
 
 
-FAMILIES = {
-    "nasnet": Family("NASNet", nasnet.PAPER, 2, unused, nasnet.stages),
-    "pnas": Family("PNASNet", pnasnet.PAPER, 1, _all, pnasnet.stages),
-}
+@dataclass(frozen=True)
+class Family:
+    """How many cells a network has, and what the output of one joins."""
+
+    wirings: int
+    output: Callable[[tuple[Node, ...]], tuple[int, ...]]
+
+
+FAMILIES = {"nasnet": Family(2, unused), "pnas": Family(1, _all)}
 
 
 @dataclass(frozen=True)
@@ -62,6 +52,17 @@ class Size:
 
     def __str__(self) -> str:
         return f"n{self.cells}-f{self.filters}-s{self.side}-c{self.channels}"
+
+    @property
+    def small(self) -> bool:
+        return self.side <= SMALL_SIDE
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """As the papers scale pixels: to -1 to 1."""
+        middle = (0.5,) * self.channels
+        crop = 1.0 if self.small else 0.875
+        return Preprocess(size=self.side, crop=crop, interpolation="bicubic", mean=middle, std=middle)
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ def read(name: str) -> Found:
     if size is None:
         raise UsageError("unknown model", name, "its size is written as n1-f16-s28-c1: cells, filters, side, channels")
     found = Found(kind, Size(*map(int, size.groups())), tuple(map(nodes_from, parts[1:])))
-    if found.size.filters < LEAST_FILTERS or found.size.side < LEAST_SIDE:
-        why = f"it needs at least {LEAST_FILTERS} filters and {LEAST_SIDE} pixels"
+    if found.size.filters < LEAST_FILTERS or not LEAST_SIDE <= found.size.side <= LARGEST_SIDE:
+        why = f"it needs at least {LEAST_FILTERS} filters, and {LEAST_SIDE} to {LARGEST_SIDE} pixels"
         raise UsageError("unknown model", name, why)
     for wiring in (found.genotype.normal, found.genotype.reduce):
         for edge in (edge for node in wiring.nodes for edge in node.edges):
@@ -102,35 +103,3 @@ def read(name: str) -> Found:
     if found.name != name:
         raise UsageError("unknown model", name, "numbers have no leading zeros", f"It is {found.name}")
     return found
-
-
-@lru_cache(maxsize=256)
-def spec(name: str) -> ModelSpec:
-    """The row of the network that `name` says, counted on the spot.  UsageError for a text that is no such name."""
-    found = read(name)
-    family, size, genotype = FAMILIES[found.family], found.size, found.genotype
-    steps = family.stages(genotype, size.cells, size.filters)
-    if size.side <= SMALL_SIDE:
-        stem_channels, sides, classes = 3 * size.filters, None, 10
-        build = partial(nasnet.NASNet, steps, stem_channels=stem_channels, stem=nasnet.keeping, dropout=0.0)
-    else:
-        steps = nasnet.stem_cells(genotype, size.filters) + steps
-        sides, classes = nasnet.sides(steps, size.side), 1000
-        build = partial(nasnet.NASNet, steps, stem_channels=32)
-    return ModelSpec(
-        name=name,
-        family=family.label,
-        paper=family.paper,
-        build=build,
-        preprocess=_preprocess(size),
-        facts=count_facts(build, size.side, classes, size.channels),
-        fact="",
-        departs="found by search: no paper's network",
-        sides=sides,
-    )
-
-
-def _preprocess(size: Size) -> Preprocess:
-    middle = (0.5,) * size.channels
-    crop = 1.0 if size.side <= SMALL_SIDE else 0.875
-    return Preprocess(size=size.side, crop=crop, interpolation="bicubic", mean=middle, std=middle)

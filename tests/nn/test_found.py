@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topfive.errors import UsageError
-from topfive.models import create_model, found, spec
-from topfive.models.found import FAMILIES, Found, Size
+from topfive.models import create_model, spec
+from topfive.nn import found
 from topfive.nn.cell import OPERATIONS
+from topfive.nn.found import FAMILIES, Found, Size
 from topfive.nn.genotype import Edge, Node
 from topfive.nn.measure import count_params
+from topfive.preprocess import LARGEST_SIDE
 
 NAME = "pnas:n1-f8-s16-c1:separable_3x3@0+max_3x3@1,identity@2+average_3x3@0"
 PAIR = "nasnet:n1-f8-s16-c3:3x3@0++max_5x5@1,1x1@2+identity@2:average_3x3@0+1x7_7x1@1"
@@ -35,7 +37,10 @@ def cells(draw: st.DrawFn, most: int = 4) -> tuple[Node, ...]:
 def networks(draw: st.DrawFn) -> Found:
     family = draw(st.sampled_from(sorted(FAMILIES)))
     size = Size(
-        draw(st.integers(1, 99)), draw(st.integers(4, 9999)), draw(st.integers(4, 9999)), draw(st.sampled_from([1, 3]))
+        draw(st.integers(1, 99)),
+        draw(st.integers(4, 9999)),
+        draw(st.integers(4, LARGEST_SIDE)),
+        draw(st.sampled_from([1, 3])),
     )
     return Found(family, size, tuple(draw(cells()) for _ in range(FAMILIES[family].wirings)))
 
@@ -71,6 +76,7 @@ def test_a_changed_name_is_another_network_or_none(network: Found, data: st.Data
         (NAME.replace("n1", "n01"), "n1-f16-s28-c1"),
         (NAME.replace("c1", "c2"), "n1-f16-s28-c1"),
         (NAME.replace("f8", "f3"), "at least 4 filters"),
+        (NAME.replace("s16", "s9999"), "4 to 8192 pixels"),
         (NAME.replace("@1", "@01"), "leading zeros"),
         (NAME.replace("@1", "@2"), "state 2 is made from 2"),
         (NAME.replace("max_3x3", "max_3x2"), "did you mean 'max_3x3'"),
