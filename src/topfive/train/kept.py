@@ -55,8 +55,11 @@ class Kept:
             f"{amount(name, getattr(self.cost, name))} of {amount(name, limit)}"
             for name, limit in stated(self.limits).items()
         ]
-        lost = "" if self.lost is None else f"; in int8, which answers {100 * self.lost:z.2f} points worse than floats"
-        return f"measured in a fresh process: {', '.join(parts)}{lost}"
+        told = f"measured in a fresh process: {', '.join(parts)}"
+        if self.lost is None:
+            return told
+        kind = "worse" if self.lost >= 0 else "better"
+        return f"{told}; in int8, which answers {100 * abs(self.lost):.2f} points {kind} than floats"
 
     def check(self, file: Path) -> None:
         """LimitsError where the file breaks a limit."""
