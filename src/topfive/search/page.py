@@ -48,6 +48,12 @@ class Contents:
         return self.winner.model
 
 
+@dataclass(frozen=True)
+class Drawing:
+    title: str
+    uri: str
+
+
 def write_page(path: str | os.PathLike[str], contents: Contents) -> None:
     """Whole or not at all; ResourceError if it cannot be."""
     artifact.write(path, render(contents).encode())
@@ -100,7 +106,7 @@ def network(contents: Contents) -> Section:
     winner = contents.winner.outcome
     assert isinstance(winner, Measurement)
     told = f"Trial {contents.winner.number} reached {percent(winner.accuracy)} in its short training."
-    drawings = [(title, _uri(drawing)) for title, drawing in contents.drawings.items()]
+    drawings = [Drawing(title, _uri(drawing)) for title, drawing in contents.drawings.items()]
     view = {"drawings": drawings, "told": told, "file": contents.genotype}
     return Section("network", "The network found", "searched_network.html", view)
 
