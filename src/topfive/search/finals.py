@@ -93,7 +93,7 @@ def train_both(
 ) -> Comparison:
     """Both runs, each in at most so many seconds, and how they compare; what is finished already stays."""
     epochs = min(epochs_within(model, splits, seconds, seed) for model in models)
-    watch.note(f"the winner and its rival learn {epochs} epochs each, by one recipe")
+    watch.note(f"the winner and its rival learn {epochs} {'epoch' if epochs == 1 else 'epochs'} each, by one recipe")
     for name, model in zip((WINNER, RIVAL), models, strict=True):
         if (folder / name / RESULT).is_file():
             continue
