@@ -19,8 +19,9 @@ def stem(module: ModuleType) -> str:
 
 
 def file_of(variant: ModelSpec) -> ModuleType:
-    """The paper's file that defines `variant`."""
-    return next(module for module in TIMELINE if any(one.name == variant.name for one in module.VARIANTS))
+    """The paper's file that defines `variant`, or for a network that its name describes, that of its paper."""
+    defines = (module for module in TIMELINE if any(one.name == variant.name for one in module.VARIANTS))
+    return next(defines, None) or next(module for module in TIMELINE if variant.paper == module.PAPER)
 
 
 def title_and_idea(module: ModuleType) -> tuple[str, str]:
