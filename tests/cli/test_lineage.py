@@ -34,6 +34,7 @@ def test_other_imports_are_no_ancestors() -> None:
 
 def test_the_file_of_a_variant() -> None:
     assert file_of(spec("wide_resnet50_2")) is wide_resnet
+    assert file_of(spec("pnas:n1-f8-s8-c1:separable_3x3@0+max_3x3@1")) is pnasnet  # which only its name describes
 
 
 @pytest.mark.parametrize("module", TIMELINE, ids=stem)
