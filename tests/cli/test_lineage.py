@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 
 from topfive.cli.lineage import ancestors, descendants, file_of, imported_papers, stem, title_and_idea
-from topfive.models import TIMELINE, resnet, spec, vgg, wide_resnet
+from topfive.models import TIMELINE, pnasnet, resnet, spec, vgg, wide_resnet
 
 
 def test_ancestors_are_the_imports() -> None:
