@@ -30,10 +30,11 @@ def tabulate(
     from topfive.search.proxy import Proxy
     from topfive.search.spaces import space_named
     from topfive.search.table import Row
-    from topfive.search.tabulate import RECIPE, TRAINING, VALIDATION, cells_of, check_settings
+    from topfive.search.tabulate import RECIPE, TRAINING, VALIDATION, cells_of, check_settings, check_size
     from topfive.search.tabulate import tabulate as fill
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    check_size(space_named(space))  # what is wrong with a space is told before any image is read
     splits = within_training(open_data(data, data_root=data_root), TRAINING, VALIDATION)
     chosen = space_named(space, channels=len(splits.train[0][0]))
     recipe = dataclasses.asdict(RECIPE)
