@@ -195,7 +195,9 @@ def test_train_survives_or_refuses_it(
     def stand_in(recipe, splits, run, *rest):  # type: ignore[no-untyped-def]
         opened.append(splits)
         contract = {"run": ""}
-        return SimpleNamespace(split="test", evaluation=SimpleNamespace(), contract=lambda: contract, text=lambda: "")
+        return SimpleNamespace(
+            split="test", evaluation=SimpleNamespace(), contract=lambda: contract, text=lambda: "", kept=None
+        )
 
     monkeypatch.setattr(topfive.train, "fit", stand_in)
     source = row.make(tmp_path)

@@ -54,7 +54,9 @@ def trained(monkeypatch):
     def stand_in(recipe, splits, run, device, surroundings):
         asked.append((recipe, splits, surroundings))
         contract = {"run": str(run.folder), "artifact": "", "split": "test", "n": 0, "top1": 0.0}
-        return SimpleNamespace(split="test", evaluation=SimpleNamespace(), contract=lambda: contract, text=lambda: "")
+        return SimpleNamespace(
+            split="test", evaluation=SimpleNamespace(), contract=lambda: contract, text=lambda: "", kept=None
+        )
 
     monkeypatch.setattr(topfive.train, "fit", stand_in)
     return asked

@@ -484,7 +484,7 @@ TABLE: dict[str, Row] = {
 
 def finished(*arguments: object) -> SimpleNamespace:
     """In place of shipping, which is tested elsewhere."""
-    return SimpleNamespace(split="test", evaluation=SimpleNamespace(), contract=dict, text=str)
+    return SimpleNamespace(split="test", evaluation=SimpleNamespace(), contract=dict, text=str, kept=None)
 
 
 @pytest.fixture

@@ -410,7 +410,7 @@ def test_other_images_are_refused_or_accepted_and_put_on_record(stopped, ended):
     assert [entry["step"] for entry in config["resumed"]] == [3]
     assert config["data"]["fingerprint"] == other.fingerprint
     go(stopped, splits=other)
-    used = ended[-1][-1]
+    used = ended[-1][-2]
     assert dataclasses.asdict(used) == dataclasses.asdict(Preprocess(**began["preprocess"])), (
         "images are fed to the network as they were from its first step"
     )
