@@ -21,7 +21,8 @@ TRAINED = 0.15  # share of the time that each of the two trainings at the end ge
 SIDE = 96  # pixels that photographs are searched for
 TRIAL_FILTERS = 8  # of cells in trials: a quarter of the arithmetic of the 16 that are shipped
 LEAST_SIDE = 8  # pixels in trials
-TRAINING, VALIDATION, EPOCHS, BATCH = 8192, 4000, 4, 64  # images of a trial: some 500 steps
+TRAINING, VALIDATION, BATCH = 8192, 4000, 64  # images of a trial
+STEPS = 512  # of a trial: in far fewer no network shows what it can
 SEEN = 8192 * 16**2  # pixels of all images that a trial learns from, so that large ones are fewer,
 FEWEST = 1024  # but not fewer than this
 ROUND = 8
@@ -50,6 +51,8 @@ def settings_for(splits: Splits, wishes: Mapping[str, Any], watch: Watch) -> Set
     side = native_side(splits) if small else SIDE
     trial_side = max(min(side, LEAST_SIDE), side * 4 // 7 // 2 * 2)
     training, validation = divided(len(splits.train), trial_side)
+    training = wishes.get("training") or training
+    batch = min(BATCH, max(2, training // 10))
     chosen = Settings(
         space=space,
         side=side,
@@ -60,8 +63,8 @@ def settings_for(splits: Splits, wishes: Mapping[str, Any], watch: Watch) -> Set
         trial_filters=TRIAL_FILTERS if space.endswith("-small") else None,
         training=training,
         validation=validation,
-        epochs=EPOCHS,
-        batch_size=min(BATCH, max(2, training // 10)),
+        epochs=-(-STEPS // max(1, training // batch)),
+        batch_size=batch,
         round=ROUND,
         fingerprint=splits.fingerprint,
     )

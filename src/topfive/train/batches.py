@@ -95,7 +95,7 @@ class MemoryBatches:
     def at(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         chosen = self._sampler.indices(epoch, index)
         draw = generator(self._recipe.seed, "augment", epoch, index)
-        images = augment(self._images[chosen], self._preprocess.side, self._recipe, draw)
+        images = augment(self._images.index_select(0, chosen), self._preprocess.side, self._recipe, draw)
         images = resized(normalised(self._preprocess, images), side_at(self._recipe, self._preprocess.side, epoch))
         images, targets = varied(images, self._labels[chosen], len(self._dataset.classes), self._recipe, draw)
         return self._team.share(images), self._team.share(targets)
