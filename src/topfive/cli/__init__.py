@@ -72,7 +72,14 @@ def _not_loaded() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line on `arguments` (by default the process's own) and exit with its code."""
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    if code and "TORCHELASTIC_RUN_ID" in os.environ:
+        # Threads of a team that has lost a member may abort while the interpreter ends, and the code with it.
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
