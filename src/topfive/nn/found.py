@@ -88,7 +88,7 @@ def read(name: str) -> Found:
     kind, *parts = name.split(":")
     if kind not in FAMILIES or len(parts) != 1 + FAMILIES[kind].wirings:
         why = "a found network is FAMILY:SIZE:CELL, with two cells for nasnet and one for pnas"
-        raise UsageError("unknown model", name, why, nearest(kind, FAMILIES))
+        raise UsageError("unknown model", name, why, "" if kind in FAMILIES else nearest(kind, FAMILIES))
     size = _SIZE.fullmatch(parts[0])
     if size is None:
         raise UsageError("unknown model", name, "its size is written as n1-f16-s28-c1: cells, filters, side, channels")
