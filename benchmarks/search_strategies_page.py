@@ -188,7 +188,7 @@ def _ratio(lines: Sequence[dict[str, Any]], bench: Bench) -> str:
     near = sum(each >= bench.goal - 0.005 for each in bench.accuracies)
     return (
         f"REINFORCE's networks to PNAS's: to half a point {said[0]}, to a tenth {said[1]}. In the paper it is up"
-        f" to {PAPERS_RATIO:g} times, 5,808 against 1,160.\n\n"
+        f" to {PAPERS_RATIO:g} times (its abstract).\n\n"
         "A small space bounds this from both sides. PNAS pays a fixed price, all of the first level and a share of each"
         " one after it, before it sees its first network of full size. And what a poor searcher can lose is bounded:"
         f" here one cell in {bench.size / near:,.0f} is within half a point of the best, and all there are is"
