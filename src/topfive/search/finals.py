@@ -20,7 +20,7 @@ from topfive.search.rival import PHOTOGRAPHS, SMALL, Rival, rival
 from topfive.search.space import SearchSpace
 from topfive.search.trial import Measurement, Trial
 from topfive.train import Run, Surroundings, fit
-from topfive.train.choice import ENOUGH, MOST, USED, epoch_seconds, warmed_up
+from topfive.train.choice import ENOUGH, MOST, epoch_seconds, for_training, warmed_up
 from topfive.train.found import Found, write_found
 from topfive.train.loop import Watch
 from topfive.train.recipes import is_small, quick
@@ -118,7 +118,7 @@ def recipe_of(model: str, splits: Splits, epochs: int, seconds: float | None, se
 def epochs_within(model: str, splits: Splits, seconds: float, seed: int) -> int:
     """As many as there is time for on this machine, and no more than help."""
     taken = epoch_seconds(recipe_of(model, splits, ENOUGH, None, seed), splits)
-    return min(MOST, max(1, int(USED * seconds / taken)))
+    return min(MOST, max(1, round(for_training(seconds) / taken)))
 
 
 def _latency(trial: Trial) -> float:

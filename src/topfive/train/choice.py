@@ -21,7 +21,8 @@ from topfive.train.plan import build, preprocess_for
 from topfive.train.recipes import fine_tune, is_small, quick, recipe_named
 
 SECONDS = 600.0  # where no time is stated
-USED = 0.85  # share of it that the steps are planned to take; the rest is for reading, evaluating and shipping
+USED = 0.95  # share of it that training is planned to take, less SHIPPING: no two minutes of a machine are alike
+SHIPPING = 15.0  # seconds for reading before it, and for export and report after it; never more than half of the time
 SMALL = ("resnet20_cifar", "lenet5")  # for images of up to SMALL_SIDE pixels, from strong to quick
 PHOTOGRAPHS = "tf_efficientnet_lite0"  # for larger ones, from the built-in weights
 SIDES = (224, 192, 160, 128)  # pixels that photographs are looked at with, from strong to quick
@@ -41,7 +42,7 @@ def chosen(splits: Splits, settings: Mapping[str, Any], watch: Watch) -> Recipe:
     """
     seconds = float(settings.get("time") or SECONDS)
     choose = _of_small_images if is_small(splits) else _of_photographs
-    recipe, epochs = choose(splits, settings, USED * seconds)
+    recipe, epochs = choose(splits, settings, for_training(seconds))
     epochs = min(MOST, max(1, epochs))
     images = f"{len(splits.train):,} images of {len(splits.classes)} classes to learn from"
     start = "small ones, from scratch" if recipe.weights is None else f"photographs, from {recipe.weights} weights"
@@ -53,11 +54,16 @@ def chosen(splits: Splits, settings: Mapping[str, Any], watch: Watch) -> Recipe:
     return recipe_from({**dataclasses.asdict(recipe), **warmed_up(recipe, fitted)})
 
 
+def for_training(seconds: float) -> float:
+    """What is left of the seconds that a whole command may take."""
+    return max(seconds / 2, USED * seconds - SHIPPING)
+
+
 def _of_small_images(splits: Splits, settings: Mapping[str, Any], seconds: float) -> tuple[Recipe, int]:
     """The strongest network that sees the images often enough, and how often."""
     for name in SMALL:
         recipe = recipe_from({**dataclasses.asdict(quick(spec(name), splits)), **settings})
-        epochs = int(seconds / epoch_seconds(recipe, splits))
+        epochs = round(seconds / epoch_seconds(recipe, splits))
         if epochs >= ENOUGH:
             break
     return recipe, epochs
@@ -68,7 +74,7 @@ def _of_photographs(splits: Splits, settings: Mapping[str, Any], seconds: float)
     base = dataclasses.replace(fine_tune(spec(PHOTOGRAPHS), splits), img_size=SIDES[0])
     closest = epoch_seconds(recipe_from({**dataclasses.asdict(base), **settings}), splits)
     for side in SIDES:
-        epochs = int(seconds / (closest * (side / SIDES[0]) ** 2))
+        epochs = round(seconds / (closest * (side / SIDES[0]) ** 2))
         if epochs >= ENOUGH:
             break
     return recipe_from({**dataclasses.asdict(base), "img_size": side, **settings}), epochs

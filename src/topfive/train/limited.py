@@ -14,7 +14,7 @@ from topfive.data import Splits
 from topfive.errors import LimitsError
 from topfive.evaluate.limits import Limits, amount, stated
 from topfive.recipe import Recipe, recipe_from
-from topfive.train.choice import ENOUGH, MOST, SECONDS, USED, epoch_seconds, warmed_up, whole
+from topfive.train.choice import ENOUGH, MOST, SECONDS, epoch_seconds, for_training, warmed_up, whole
 from topfive.train.ladder import ladder
 from topfive.train.loop import Watch
 from topfive.train.weighed import MARGIN, Weighed, facts_of, least_bytes, weigh
@@ -31,7 +31,7 @@ def chosen_within(
     none, with the nearest values that are possible.
     """
     seconds = float(settings.get("time") or SECONDS)
-    until = time.monotonic() + USED * seconds
+    until = time.monotonic() + for_training(seconds)
     fixed = name is not None or "model" in settings
     rungs = [{}] if "model" in settings else ladder(splits)
     recipes = (whole(name, {**rung, **settings}, splits) for rung in rungs)
