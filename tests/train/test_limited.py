@@ -100,7 +100,8 @@ def test_what_cannot_keep_to_them_is_not_weighed(world):
 def test_a_network_that_has_no_time_to_learn_is_passed_over(world, seconds, model):
     recipe = choose(Limits(latency=1.0), {"time": seconds})
     assert (recipe.model, recipe.time) == (model, seconds)
-    assert recipe.epochs == max(1, min(limited.MOST, math.floor(limited.for_training(seconds) / NETWORKS[model] - 1e-3)))
+    epochs = math.floor(limited.for_training(seconds) / NETWORKS[model] - 1e-3)
+    assert recipe.epochs == max(1, min(limited.MOST, epochs))
 
 
 def test_what_the_user_says_stays(world):

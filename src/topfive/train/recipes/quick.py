@@ -41,7 +41,7 @@ def lenet(spec: ModelSpec, splits: Splits) -> Recipe:
 
 
 def small_images(spec: ModelSpec, splits: Splits) -> Recipe:
-    """ResNet's on CIFAR (He et al. 2015, sec. 4.2: SGD, crops, mirrors) with a cosine, Nesterov and batches half as large.
+    """ResNet's on CIFAR (He et al. 2015, sec. 4.2: SGD, crops, mirrors) with a cosine, Nesterov and half of its batch.
 
     What a ResNet-20 learnt of 50,000 training images of Fashion-MNIST in 500 seconds of one core, on the other 10,000:
     batches of 64 and shifts of one pixel 93.2%, of 128 and two 92.5%; one of these alone 92.9%; a rate of 0.05 92.7%,
