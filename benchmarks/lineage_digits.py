@@ -21,13 +21,13 @@ PLAIN = "--scale 1,1 --shift 2 --smoothing 0 --loss cross_entropy"
 # Network: its flags.  Sizes and epochs are chosen for half a minute on one core.
 NETWORKS = {
     "lenet5": "--epochs 10",
-    "googlenet": "--epochs 6 --img-size 32",
+    "googlenet": "--epochs 4 --img-size 32",
     "bninception": "--epochs 3 --img-size 32",
     "resnet20_cifar": "--epochs 8 --img-size 16",
     "densenet_40_12_cifar": "--epochs 5 --img-size 8",
     "mobilenet_v1_025": "--epochs 12 --img-size 32",
     "shufflenet_v2_x0_5": "--epochs 10 --img-size 32",
-    "mobilenet_v2": "--epochs 8 --img-size 32",
+    "mobilenet_v2": "--epochs 6 --img-size 32",
     "mobilenet_v3_small": "--epochs 12 --img-size 32",
     "mnasnet_small": "--epochs 10 --img-size 32",
     "efficientnet_lite0": "--epochs 8 --img-size 32",
