@@ -130,6 +130,26 @@ def newest(folder):
     return load_newest(folder / "checkpoints")[0]
 
 
+def test_images_that_grow_are_validated_as_they_are_learnt_and_only_whole_ones_choose_the_best(tmp_path, monkeypatch):
+    considered = []
+    monkeypatch.setattr(State, "consider", lambda state, epoch, score: considered.append(epoch))
+    sides = []
+    answers = loop.answers
+
+    def watched(model, images, work):
+        images = list(images)
+        sides.append(images[0][0].shape[3])
+        return answers(model, images, work)
+
+    monkeypatch.setattr(loop, "answers", watched)
+    recipe = dataclasses.replace(RESNET, start_size=8, epochs=3)
+    go(tmp_path, recipe)
+    assert sides == [8, 12, 16]
+    assert considered == [2]
+    with Run(tmp_path) as run:
+        assert [entry.get("side") for entry in run.logged()] == [8, 12, None]
+
+
 def tensors(folder):
     """Every tensor of the newest checkpoint as bytes: weights, statistics, average, best ones and optimizer's."""
     found = newest(folder)

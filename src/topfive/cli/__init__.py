@@ -73,8 +73,8 @@ def _not_loaded() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line on `arguments` (by default the process's own) and exit with its code."""
     code = run(list(sys.argv[1:] if arguments is None else arguments))
-    if code and "TORCHELASTIC_RUN_ID" in os.environ:
-        # Threads of a team that has lost a member may abort while the interpreter ends, and the code with it.
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        # Threads that torch leaves behind may abort while the interpreter of a team's process ends, whatever its code.
         for stream in filter(None, (sys.stdout, sys.stderr)):
             with contextlib.suppress(OSError):
                 stream.flush()

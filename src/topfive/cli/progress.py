@@ -87,6 +87,8 @@ class TrainingProgress:
         for key, name in (("val_top1", "top-1"), ("val_map", "mAP")):
             if key in entry:
                 line += f"  val {name} {entry[key]:.2%}  val nll {entry['val_nll']:.4f}"
+        if "side" in entry:
+            line += f"  at {entry['side']} pixels"
         self._console.print(f"{line}  lr {entry['lr']:.2e}  {entry['seconds']:.0f} s")
         self._printed = time.monotonic()
 

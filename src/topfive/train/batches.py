@@ -161,12 +161,13 @@ def varied(
 
 
 def side_at(recipe: Recipe, side: int, epoch: int) -> int:
-    """Pixels a side that epoch `epoch` sees: from `start_size` to `side` in equal stages of the run."""
-    if recipe.start_size is None:
+    """Pixels a side that epoch `epoch` sees: from `start_size` to `side` in equal stages of the run, the last whole."""
+    stages = min(STAGES, recipe.epochs)
+    stage = epoch * stages // recipe.epochs
+    if recipe.start_size is None or stage == stages - 1:
         return side
-    stage = epoch * STAGES // recipe.epochs
-    grown = recipe.start_size + (side - recipe.start_size) * stage / (STAGES - 1)
-    return side if stage == STAGES - 1 else round(grown / GRAIN) * GRAIN
+    grown = recipe.start_size + (side - recipe.start_size) * stage / (stages - 1)
+    return round(grown / GRAIN) * GRAIN
 
 
 def resized(images: Tensor, side: int) -> Tensor:

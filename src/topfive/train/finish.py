@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +116,7 @@ def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess, lim
         parity=parity,
         decision=decision,
         seconds=state.seconds,
-        best_epoch=state.best.epoch + 1 if state.best.weights else work.recipe.epochs,
+        best_epoch=state.best.epoch + 1 if state.best.weights else math.ceil(state.step / work.batches.steps),
         task=task,
         kept=kept,
     )

@@ -45,6 +45,7 @@ class EvaluationBatches:
 
     def __init__(self, dataset: ImageDataset, preprocess: Preprocess, batch_size: int, workers: int):
         self._dataset, self._preprocess, self._batch_size, self._workers = dataset, preprocess, batch_size, workers
+        self.side = preprocess.side  # pixels
         self._held: tuple[Tensor, Tensor] | None = None
         if fits(len(dataset), preprocess):
             self._held = load_pixels(dataset, preprocess, workers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from topfive.data.dataset import Labels
 from topfive.errors import DivergedError, shown
 from topfive.recipe import Recipe
-from topfive.train.batches import Batches
+from topfive.train.batches import Batches, resized, side_at
 from topfive.train.loading import EvaluationBatches
 from topfive.train.objective import Objective
 from topfive.train.optimizer import freeze, set_rates
@@ -125,16 +126,25 @@ def backward(images: Tensor, targets: Tensor, state: State, work: Work) -> float
 
 
 def finish_epoch(epoch: int, rate: float, state: State, work: Work) -> None:
-    """Measure on the validation images, keep the weights if none were better, and log."""
+    """Measure on the validation images, keep the weights if none were better, and log.
+
+    Images that grow are as large here as the epoch saw them: its network has not met larger ones, and its answers to
+    them would tell little.  Weights count as the best only where the images were whole.
+    """
     taken = state.step - epoch * work.batches.steps
     entry = {"epoch": epoch + 1, "step": state.step, "lr": rate, "train_loss": state.loss_sum / taken}
     state.loss_sum = 0.0
     if work.validation is not None:
-        logits, labels = answers(state.evaluated, work.validation, work)
+        side = side_at(work.recipe, work.validation.side, epoch)
+        seen = ((resized(images, side), truth) for images, truth in work.validation)
+        logits, labels = answers(state.evaluated, seen, work)
         if not np.isfinite(logits).all():  # the step's own loss was still finite
             raise diverged("answers without bounds", state.step - 1, work)
         figures = work.task.score(logits, labels)
-        state.consider(epoch, figures[work.task.metric])
+        if side == work.validation.side:
+            state.consider(epoch, figures[work.task.metric])
+        else:
+            entry["side"] = side
         entry |= figures
     entry["seconds"] = round(state.seconds, 3)
     if note := work.run.log(entry):
@@ -143,7 +153,7 @@ def finish_epoch(epoch: int, rate: float, state: State, work: Work) -> None:
 
 
 @torch.no_grad()
-def answers(model: nn.Module, images: EvaluationBatches, work: Work) -> tuple[Logits, Labels]:
+def answers(model: nn.Module, images: Iterable[tuple[Tensor, Tensor]], work: Work) -> tuple[Logits, Labels]:
     """Logits float32 [N, classes] and labels of a whole data set."""
     model.eval()
     logits, labels = [], []

@@ -7,6 +7,7 @@ on the black margins of digits makes 1e-7 in the first step 1e-3 in the tenth.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -77,3 +78,4 @@ def main(result: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    os._exit(0)  # as the command line ends: threads that torch leaves behind may abort while the interpreter does
