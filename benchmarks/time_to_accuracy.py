@@ -4,9 +4,11 @@
 
 Ours is `topfive train fashion-mnist FLAG ...` in a process of its own, from its first instruction: reading, planning,
 trials, its validation and its checkpoints are all counted.  The peers train ResNet-20 on all 60,000 images with SGD
-(Nesterov's, rate 0.1, decay 5e-4, batch 128) and a cosine; of 5, 10 and 15 epochs those are taken that reached 0.925
-soonest, in processor time, on 5,000 held-out training images with one seed, else those that came nearest.  15 are tried
-only where 10 do not reach it: their rate is still high where that of 10 has fallen.
+(Nesterov's, rate 0.1, decay 5e-4, batch 128) and a cosine; of 5, 10 and 15 epochs those are taken that reached 0.935
+soonest, in processor time, on 5,000 held-out training images with one seed, else those that came nearest.  0.935,
+because held-out images are easier than the test images by a point (ours: 0.942 and 0.932): of the peers' epochs 5
+reach 0.925 there, and 0.920 on the test images.  15 are tried only where neither 5 nor 10 reach it: their rate is still
+high where that of the others has fallen.
 
 The weights are saved after each epoch, by all alike; the test images are looked at when the training is over, so that
 this counts for nobody.  What counts is user and system time of the whole tree of processes up to the end of the first
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shlex
 import shutil
 import statistics
@@ -35,6 +38,7 @@ from measure import RUNS, append, finished, tree_seconds
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
 TARGET = 0.925
+HELD_OUT_TARGET = 0.935
 EPOCHS = (5, 10, 15)
 PEERS = ("torchvision-v1", "timm")
 HELD_OUT = 5_000
@@ -73,7 +77,8 @@ def plan(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for arm in peers:
         for epochs in EPOCHS:
             wanted = {"arm": arm, "phase": "choose", "epochs": epochs, "seed": 0, "images": options.images}
-            if epochs < EPOCHS[-1] or not already_reached(wanted, finished(options.results)):
+            shorter = choices(arm, finished(options.results), options.images)
+            if epochs < EPOCHS[-1] or not any(line["processor_seconds_to_target"] for line in shorter):
                 yield wanted
     for seed in options.seed or range(3):
         if "topfive" in arms:
@@ -84,20 +89,18 @@ def plan(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 yield {"arm": arm, "phase": "final", "epochs": epochs, "seed": seed, "images": options.images}
 
 
-def already_reached(wanted: dict[str, Any], lines: Sequence[dict[str, Any]]) -> bool:
-    """Whether the next shorter schedule has reached the target on the held-out images."""
-    shorter = {**wanted, "epochs": EPOCHS[EPOCHS.index(wanted["epochs"]) - 1]}
-    return any(shorter.items() <= line.items() and line["processor_seconds_to_target"] for line in lines)
-
-
 def best_epochs(arm: str, lines: Sequence[dict[str, Any]], images: int | None) -> int | None:
     """The length that reached the target soonest on held-out images, else the one that came nearest."""
+    tried = choices(arm, lines, images)
+    if not tried:
+        return None
+    soonest = min(tried, key=lambda line: (line["processor_seconds_to_target"] or math.inf, -max(line["accuracy"])))
+    return int(soonest["epochs"])
+
+
+def choices(arm: str, lines: Sequence[dict[str, Any]], images: int | None) -> list[dict[str, Any]]:
     wanted = {"arm": arm, "phase": "choose", "images": images}
-    tried = [line for line in lines if wanted.items() <= line.items()]
-    reached = [line for line in tried if line["processor_seconds_to_target"] is not None]
-    if reached:
-        return int(min(reached, key=lambda line: line["processor_seconds_to_target"])["epochs"])
-    return int(max(tried, key=lambda line: max(line["accuracy"]))["epochs"]) if tried else None
+    return [line for line in lines if wanted.items() <= line.items()]
 
 
 def summary(lines: Sequence[dict[str, Any]]) -> str:
@@ -127,8 +130,9 @@ def measured(wanted: dict[str, Any]) -> dict[str, Any]:
     """One run in this process."""
     folder = RUNS / f"time-to-accuracy-{'-'.join(str(value).replace(' ', '') or '0' for value in wanted.values())}"
     line = our_run(wanted, folder) if wanted["arm"] == "topfive" else peer_run(wanted, folder)
-    reached = [seconds for seconds, a in zip(line["processor_seconds"], line["accuracy"], strict=True) if a >= TARGET]
-    return {**line, "target": TARGET, "processor_seconds_to_target": reached[0] if reached else None}
+    target = HELD_OUT_TARGET if wanted["phase"] == "choose" else TARGET
+    reached = [seconds for seconds, a in zip(line["processor_seconds"], line["accuracy"], strict=True) if a >= target]
+    return {**line, "target": target, "processor_seconds_to_target": reached[0] if reached else None}
 
 
 def our_run(wanted: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from topfive.data import ArrayDataset, FileDataset
 from topfive.preprocess import Preprocess
 from topfive.recipe import recipe_from
 from topfive.train import loading as module
-from topfive.train.batches import MemoryBatches, StreamBatches, training_batches
+from topfive.train.batches import MemoryBatches, StreamBatches, side_at, training_batches
 from topfive.train.loading import EvaluationBatches
 
 
@@ -100,3 +100,24 @@ def test_scale_jitter_zooms_within_its_range(kind, tmp_path):
     assert 2.9 < float(slopes.min()) < 3.8
     assert 4.5 < float(slopes.max()) < 6.1
     assert float(images[:, 0, 12, 12].std()) > 0.02, "from differing places"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "sides"),
+    [
+        (1, [28]),
+        (2, [16, 28]),
+        (3, [16, 24, 28]),
+        (4, [16, 20, 24, 28]),
+        (5, [16, 20, 24, 28, 28]),
+        (11, [16] * 3 + [20] * 2 + [24] * 2 + [28] * 4),
+    ],
+)
+def test_images_grow_by_stages_of_which_the_last_is_twice_as_long(epochs, sides):
+    recipe = recipe_from({"model": "resnet20_cifar", "epochs": epochs, "start_size": 16})
+    assert [side_at(recipe, 28, epoch) for epoch in range(epochs)] == sides
+
+
+def test_images_that_do_not_grow_are_whole():
+    recipe = recipe_from({"model": "resnet20_cifar", "epochs": 5})
+    assert {side_at(recipe, 28, epoch) for epoch in range(5)} == {28}

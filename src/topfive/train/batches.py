@@ -161,10 +161,14 @@ def varied(
 
 
 def side_at(recipe: Recipe, side: int, epoch: int) -> int:
-    """Pixels a side that epoch `epoch` sees: from `start_size` to `side` in equal stages of the run, the last whole."""
+    """Pixels a side that epoch `epoch` sees: from `start_size` to `side` in stages, the last of double length.
+
+    Few epochs have a stage each; the last is always whole.
+    """
     stages = min(STAGES, recipe.epochs)
-    stage = epoch * stages // recipe.epochs
-    if recipe.start_size is None or stage == stages - 1:
+    parts = stages + 1 if recipe.epochs > stages else stages
+    stage = epoch * parts // recipe.epochs
+    if recipe.start_size is None or stage >= stages - 1:
         return side
     grown = recipe.start_size + (side - recipe.start_size) * stage / (stages - 1)
     return round(grown / GRAIN) * GRAIN

@@ -13,7 +13,7 @@ from topfive.data import ArrayDataset, Splits
 from topfive.models import spec
 from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe, recipe_from
-from topfive.train.batches import STAGES, side_at
+from topfive.train.batches import side_at
 from topfive.train.loop import Watch
 from topfive.train.loss import cross_entropy
 from topfive.train.objective import Objective
@@ -84,13 +84,13 @@ def _of_photographs(splits: Splits, settings: Mapping[str, Any], seconds: float)
 def epoch_seconds(recipe: Recipe, splits: Splits) -> float:
     """What an epoch takes on this machine, by a few steps on noise of the least and of the final size.
 
-    Sizes between are taken to cost as their pixels do, and an image that is only answered a third of one learnt from.
+    Sizes between are taken to cost as their pixels do, and an image that is only answered a third of one learnt from;
+    the epochs are shared among the sizes as the recipe's own are.
     """
     preprocess = fed(recipe, splits)
     batch = min(recipe.batch_size, len(splits.train))
     objective = Objective(build(recipe, splits), cross_entropy, recipe)
-    stages = dataclasses.replace(recipe, epochs=STAGES, warmup_epochs=0, freeze_epochs=0)
-    sides = [side_at(stages, preprocess.side, stage) for stage in range(STAGES)]
+    sides = [side_at(recipe, preprocess.side, epoch) for epoch in range(recipe.epochs)]
     step = {}  # seconds, by pixels
     for side in sorted({sides[0], preprocess.side}):
         images = torch.randn(batch, preprocess.channels, side, side)

@@ -56,6 +56,7 @@ def small_images(spec: ModelSpec, splits: Splits) -> Recipe:
         opt="sgd",
         lr=0.1,
         weight_decay=5e-4,
+        model_ema=0.998,
         warmup_epochs=1,
         start_size=native * 4 // 7 if GROWING <= native <= SMALL_SIDE else None,
         shift=1,
