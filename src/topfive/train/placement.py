@@ -24,6 +24,8 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from topfive.train import heap
+
 PAYS = 1.15  # more threads must be this much faster: they take the machine from others, and wait badly when it is busy
 TRIAL_SECONDS = 4.0  # the trial ends with the round that passes this
 ROUNDS = 5
@@ -44,7 +46,8 @@ class Placement:
     compiled: bool = False
 
     def apply(self, model: nn.Module) -> None:
-        """Set the process's thread count and move `model` to the memory format."""
+        """Set the process's thread count, keep its memory, and move `model` to the memory format."""
+        heap.keep()
         torch.set_num_threads(self.threads)
         model.to(memory_format=self.memory_format)
 
@@ -114,6 +117,7 @@ def available_cores() -> int:
 
 def _trial(placement: Placement, objective: nn.Module, images: Tensor, targets: Tensor) -> Callable[[], float]:
     """A function that times one training step of a copy, in seconds; compilation is not part of the trial."""
+    heap.keep()
     trained = copy.deepcopy(objective).train().to(memory_format=placement.memory_format)
     images = images.to(memory_format=placement.memory_format)
 
