@@ -22,8 +22,8 @@ from topfive.train.plan import build, preprocess_for
 from topfive.train.recipes import fine_tune, is_small, quick, recipe_named
 
 SECONDS = 600.0  # where no time is stated
-# Share of it that training is planned to take, less SHIPPING: what is timed is the network alone, without drawing images
-# and moving weights, and no two minutes of a machine are alike.
+# Share of it that training is planned to take, less SHIPPING: what is timed is the network alone, without drawing
+# images and moving weights, and no two minutes of a machine are alike.
 USED = 0.9
 SHIPPING = 15.0  # seconds for reading before it, and for export and report after it; never more than half of the time
 SMALL = ("resnet20_cifar", "lenet5")  # for images of up to SMALL_SIDE pixels, from strong to quick
