@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from report.comparisons import answered, write_run
+from report.comparisons import answered, answered_labels, write_label_run, write_run
 from report.samples import evaluation
 from topfive.cli import run
 
@@ -85,3 +85,25 @@ def test_an_unfinished_run_is_4_and_says_how_to_finish_it(runs, tmp_path, capsys
     (tmp_path / "poor" / "result.json").unlink()
     assert run(["compare", *runs]) == 4
     assert f"topfive train --resume {runs[1]}" in capsys.readouterr().err
+
+
+def test_runs_of_several_labels(tmp_path, capsys):
+    good = write_label_run(tmp_path / "good", answered_labels(2, 0))
+    poor = write_label_run(tmp_path / "poor", answered_labels(0.7, 1), lr=0.01)
+    assert run(["compare", str(good), str(poor), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["runs"][0]["mean_average_precision"] == answered_labels(2, 0).mean_average_precision
+    assert "top1" not in found["runs"][0]
+    assert found["pairs"][0]["p"] < 0.01
+    assert run(["compare", str(good), str(poor)]) == 0
+    out = capsys.readouterr().out
+    for words in ("mAP", "95% interval", "Micro-F1", "first is better"):
+        assert words in out
+
+
+def test_one_label_against_several_is_one_line(runs, tmp_path, capsys):
+    several = write_label_run(tmp_path / "several", answered_labels(2, 0))
+    assert run(["compare", runs[0], str(several)]) == 2
+    captured = capsys.readouterr()
+    assert "several labels in several, and one class in good" in captured.err
+    assert captured.err.count("\n") == 1

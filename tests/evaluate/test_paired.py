@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topfive.evaluate.paired import bootstrap, mcnemar, paired
+from topfive.evaluate.paired import bootstrap, mcnemar, middle, paired, paired_redrawn
 
 
 @pytest.mark.parametrize(("total", "least"), [(n, k) for n in range(1, 9) for k in range(n // 2 + 1)])
@@ -55,3 +55,22 @@ def test_the_bootstrap_is_that_of_the_images_themselves() -> None:
 def test_the_seed_decides_the_resamples() -> None:
     assert bootstrap(30, 20, 500, seed=1) == bootstrap(30, 20, 500, seed=1)
     assert bootstrap(9000, 8000, 50_000, seed=1) != bootstrap(9000, 8000, 50_000, seed=2)
+
+
+def test_the_lesser_one_is_seldom_ahead_where_the_difference_is_sure() -> None:
+    values = np.linspace(-1, 1, 1999)
+    interval, p = paired_redrawn(values + 0.9, np.zeros(1999))  # of these 5% are below 0
+    assert p == pytest.approx(2 * (1 + 100) / 2000, abs=0.002)
+    assert (interval.low, interval.high) == pytest.approx((-0.05, 1.85), abs=0.001)
+    assert paired_redrawn(values + 5, np.zeros(1999))[1] == 2 / 2000
+    assert paired_redrawn(np.zeros(1999), values + 5)[1] == 2 / 2000
+
+
+def test_equal_classifiers_do_not_differ() -> None:
+    interval, p = paired_redrawn(np.ones(50), np.ones(50))
+    assert (interval.low, interval.high, p) == (0, 0, 1)
+
+
+def test_the_middle_leaves_a_fortieth_on_either_side() -> None:
+    found = middle(np.arange(1001) / 1000)
+    assert (found.low, found.high) == pytest.approx((0.025, 0.975))

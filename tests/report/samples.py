@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from topfive.data import ArrayDataset, Skipped
-from topfive.evaluate import Evaluation, measure
+from topfive.evaluate import Evaluation, LabelEvaluation, measure
 from topfive.evaluate.speed import Speed
 from topfive.report import Contents, Shipped, hardest_pairs, worst_mistakes
 
@@ -45,12 +45,13 @@ def evaluation(classes: tuple[str, ...] = FASHION, n: int = 500, seed: int = 0, 
 class Pictures(ArrayDataset):
     """The images that `evaluation` answers for."""
 
-    def __init__(self, result: Evaluation, shape: tuple[int, int, int] = (1, 28, 28)):
+    def __init__(self, result: Evaluation | LabelEvaluation, shape: tuple[int, int, int] = (1, 28, 28)):
         rng = np.random.default_rng(1)
         ramp = np.linspace(0, 200, shape[1] * shape[2]).reshape(shape[1:])
         noise = rng.integers(0, 56, (min(result.n, 64), *shape))
         images = (ramp + noise).astype(np.uint8)
-        super().__init__(images[np.arange(result.n) % len(images)], result.labels, result.classes, "sample")
+        labels = result.labels.astype(np.uint8) if result.labels.ndim == 2 else result.labels
+        super().__init__(images[np.arange(result.n) % len(images)], labels, result.classes, "sample")
         object.__setattr__(self, "names", result.names)
 
     def name(self, index: int) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from report.comparisons import answered, write_run
-from report.samples import FASHION, contents, evaluation
-from topfive.report import render
+from report.comparisons import answered, answered_labels, write_label_run, write_run
+from report.samples import FASHION, Pictures, contents, evaluation, heat
+from topfive.report import render, worst_labels
 from topfive.report.compared import render_comparison
 from topfive.report.comparison import compare
 
@@ -73,7 +74,18 @@ def compared(tmp_path: Path) -> str:
     return render_comparison(compare(folders))
 
 
-@pytest.mark.parametrize("made", [ten, three, thousand, compared])
+def several(tmp_path: Path) -> str:
+    result = answered_labels(1, 0)
+    mistakes = worst_labels(result, Pictures(result), heat=heat)
+    return render(replace(contents(), evaluation=result, mistakes=mistakes, pairs=(), balance={}))
+
+
+def several_compared(tmp_path: Path) -> str:
+    folders = [write_label_run(tmp_path / f"run {i}", answered_labels(2 - i, i), seed=i) for i in range(3)]
+    return render_comparison(compare(folders))
+
+
+@pytest.mark.parametrize("made", [ten, three, thousand, compared, several, several_compared])
 def test_a_browser_has_nothing_to_say(made: Callable[[Path], str], browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(made(tmp_path), encoding="utf-8")

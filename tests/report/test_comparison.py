@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report.comparisons import answered, write_run
+from report.comparisons import answered, answered_labels, write_label_run, write_run
 from report.parsed import Page, section
 from report.samples import evaluation
 from topfive.errors import RefusedError, UsageError
 from topfive.evaluate import measure
+from topfive.report.answers import read_labels, read_predictions
 from topfive.report.compared import render_comparison, write_comparison
 from topfive.report.comparison import compare
 from topfive.report.finished import read_run
-from topfive.report.predictions import predictions_table, read_predictions
+from topfive.report.predictions import labels_table, predictions_table
 
 IMAGES = evaluation(n=300)
 
@@ -148,7 +152,7 @@ def _unknown(path: Path) -> None:
         ("result.json", _unknown, "top1"),
         ("result.json", lambda path: path.write_text("[1]"), "result.json"),
         ("predictions.csv", _cut, "predictions.csv"),
-        ("predictions.csv", _flip, "answers are right"),
+        ("predictions.csv", _flip, "300 answers have 0.856667"),
         ("predictions.csv", lambda path: path.write_text("path,label\na,b\n"), "column 'predicted'"),
         ("predictions.csv", lambda path: path.write_bytes(b"\x00" * 100), "predictions.csv"),
     ],
@@ -208,3 +212,118 @@ def test_the_page_names_every_run_and_escapes_it(runs: list[Path], tmp_path: Pat
 def test_the_page_is_written_whole(runs: list[Path], tmp_path: Path) -> None:
     write_comparison(tmp_path / "compare.html", compare(runs))
     assert (tmp_path / "compare.html").read_text("utf-8") == render_comparison(compare(runs))
+
+
+@pytest.fixture
+def label_runs(tmp_path: Path) -> list[Path]:
+    """Two seeds of one recipe on images of several labels, and a worse recipe."""
+    seeds = [
+        write_label_run(tmp_path / "several" / f"seed-{seed}", answered_labels(2, seed), seed=seed) for seed in range(2)
+    ]
+    return [*seeds, write_label_run(tmp_path / "several" / "worse", answered_labels(0.7, 9), lr=0.01)]
+
+
+def test_several_labels_are_compared_by_their_precision(label_runs: list[Path]) -> None:
+    found = compare(label_runs)
+    first, second = answered_labels(2, 0), answered_labels(0.7, 9)
+    pair = next(pair.paired for pair in found.pairs if (pair.first, pair.second) == ("seed-0", "worse"))
+    assert pair is not None
+    assert pair.difference == pytest.approx(first.mean_average_precision - second.mean_average_precision)
+    assert pair.interval.low > 0
+    assert pair.p == pytest.approx(2 / 2001)
+    right, others = (
+        (one.probabilities >= [score.threshold for score in one.per_class]) == one.labels for one in (first, second)
+    )
+    assert (pair.only_first, pair.only_second) == ((right & ~others).sum(), (others & ~right).sum())
+    interval = found.intervals["worse"]
+    assert interval.low < second.mean_average_precision < interval.high
+    alike = next(pair.paired for pair in found.pairs if (pair.first, pair.second) == ("seed-0", "seed-1"))
+    assert alike is not None
+    assert alike.interval.low < 0 < alike.interval.high
+    assert found.seeds[0].mean["macro_f1"] == pytest.approx(
+        np.mean([answered_labels(2, seed).macro_f1 for seed in range(2)])
+    )
+
+
+def test_the_order_of_rows_and_columns_is_nothing(label_runs: list[Path]) -> None:
+    before = compare(label_runs[::2]).pairs[0].paired
+    path = label_runs[2] / "predictions.csv"
+    rows = list(csv.reader(path.read_text().splitlines()))
+    with path.open("w", newline="") as file:
+        order = [0, 1, 2, *range(len(rows[0]) - 1, 2, -1)]
+        csv.writer(file).writerows([row[column] for column in order] for row in [rows[0], *rows[:0:-1]])
+    assert compare(label_runs[::2]).pairs[0].paired == before
+
+
+def test_one_label_and_several_are_not_compared(label_runs: list[Path], runs: list[Path]) -> None:
+    with pytest.raises(UsageError, match=r"several labels in .*, and one class in"):
+        compare([label_runs[2], runs[0]])
+
+
+def test_other_classes_are_other_questions(label_runs: list[Path], tmp_path: Path) -> None:
+    result = answered_labels(2, 0)
+    renamed = replace(result, classes=(*result.classes[:3], "griffin"))  # which no image shows either
+    other = write_label_run(tmp_path / "other", renamed)
+    (pair,) = compare([label_runs[0], other]).pairs
+    assert (pair.paired, pair.why) == (None, "asked for other classes")
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda text: text.replace('"00007.png"', '"00003.png"'), None),
+        (lambda text: text[: len(text) // 2], "predictions.csv"),
+        (lambda text: text.replace("probability of cat", "cat"), "names a class|no column"),
+        (lambda text: text.replace("probability of cat", "probability of dog"), "names no class, or one twice"),
+        (lambda text: text.splitlines()[0] + "\n", "its 0 answers"),
+        (lambda text: re.sub(r"0\.[0-9]+$", "1.5", text, count=1, flags=re.MULTILINE), "a probability that is none"),
+        (lambda text: re.sub(r"0\.[0-9]+$", "nan", text, count=1, flags=re.MULTILINE), "a probability that is none"),
+        (lambda text: re.sub(r"0\.[0-9]+$", "much", text, count=1, flags=re.MULTILINE), "much"),
+        (lambda text: text.replace('"cat"', '"cow"', 1), "no column"),
+    ],
+)
+def test_a_damaged_table_of_labels_is_refused(
+    label_runs: list[Path], damage: Callable[[str], str], says: str | None
+) -> None:
+    path = label_runs[1] / "predictions.csv"
+    text = path.read_text()
+    path.write_text(damage(text))
+    assert path.read_text() != text
+    if says is None:  # another image is no damage, but another image
+        assert compare(label_runs[:2]).pairs[0].why.startswith("measured on other images")
+        return
+    with pytest.raises(RefusedError, match=says) as caught:
+        compare(label_runs)
+    assert "seed-1" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_labels_or_refused(text: str) -> None:
+    for before in ("", "path,labels,predicted,probability of a\n"):
+        with contextlib.suppress(ValueError):
+            answers = read_labels(before + text)
+            assert len(answers.images) == len(answers.truth) == len(answers.probabilities)
+
+
+LABEL_NAMES = NAMES.map(str.strip).filter(bool)
+
+
+@given(st.lists(LABEL_NAMES, min_size=4, max_size=4, unique=True))
+def test_any_classes_come_back_from_the_table_of_labels(names: list[str]) -> None:
+    result = replace(answered_labels(2, 0, n=12), classes=tuple(names))
+    answers = read_labels(labels_table(result, result.classes))
+    assert [sorted(labels) for _, *labels in answers.images] == [
+        sorted(names[column] for column in np.flatnonzero(row)) for row in result.labels
+    ]
+    columns = [names.index(name) for name in answers.classes]
+    assert (answers.probabilities.astype(np.float32) == result.probabilities[:, columns]).all()
+
+
+def test_the_page_of_several_labels_says_what_it_compares(label_runs: list[Path]) -> None:
+    page = Page(render_comparison(compare(label_runs)))
+    assert "mAP" in page.text
+    assert "pairs of image and class" in page.text
+    assert "Mean average precision" in page.text
+    assert "Top-1" not in page.text
+    assert "McNemar" not in page.text

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from report.parsed import Page
-from report.samples import contents
+from report.parsed import Page, section
+from report.samples import Pictures, contents, heat
 from topfive.evaluate import LabelEvaluation, fit_thresholds, measure_labels
-from topfive.report import Contents, data, render, several
+from topfive.report import Contents, data, render, several, worst_labels
 
 CLASSES = ("cat", "dog", "tree", "unicorn")
 
@@ -27,7 +27,12 @@ def evaluation(classes: tuple[str, ...] = CLASSES, n: int = 200) -> LabelEvaluat
 def page_of(result: LabelEvaluation) -> Contents:
     balance = {"train": np.arange(len(result.classes)) + 7, "test": result.labels.sum(axis=0)}
     return replace(
-        contents(), evaluation=result, mistakes=(), pairs=(), balance=balance, counts={"train": 9, "test": result.n}
+        contents(),
+        evaluation=result,
+        mistakes=worst_labels(result, Pictures(result), heat=heat),
+        pairs=(),
+        balance=balance,
+        counts={"train": 9, "test": result.n},
     )
 
 
@@ -35,7 +40,7 @@ def test_only_what_means_something_is_told() -> None:
     result = evaluation()
     parsed = Page(render(page_of(result)))
     keys = [attributes["id"] for attributes in parsed.all("section")]
-    assert keys == ["result", "learning", "classes", "data", "file", "recipe"]
+    assert keys == ["result", "learning", "classes", "mistakes", "data", "file", "recipe"]
     for figure in (result.mean_average_precision, result.micro_f1, result.macro_f1):
         assert f"{figure:.2%}" in parsed.text
     assert "1 class is on no image here" in parsed.text
@@ -72,3 +77,56 @@ def test_the_test_above_would_see_an_element() -> None:
     found = render(page_of(evaluation(("<b>", "dog"), 50)))
     assert "&lt;b&gt;" in found
     assert len(Page(found.replace("&lt;b&gt;", "<b></b>")).elements) > len(Page(found).elements)
+
+
+def test_the_surest_of_both_kinds_are_shown_with_their_pictures() -> None:
+    result = evaluation()
+    dataset = Pictures(result)
+    found = worst_labels(result, dataset, count=10, heat=heat)
+    claimed = result.probabilities >= [score.threshold for score in result.per_class]
+    for claim, kept in ((True, found[:5]), (False, found[5:])):
+        wrong = np.argwhere((claimed == claim) & (result.labels != claim)).tolist()
+        wrong.sort(key=lambda pair: result.probabilities[tuple(pair)], reverse=claim)
+        assert [(one.name, one.label) for one in kept] == [(result.names[r], CLASSES[c]) for r, c in wrong[:5]]
+        for one, (row, column) in zip(kept, wrong, strict=False):
+            assert (one.claimed, one.probability) == (claim, result.probabilities[row, column])
+            assert one.threshold == result.per_class[column].threshold
+            assert one.truth == tuple(np.array(CLASSES)[result.labels[row]])
+            assert one.pixels is not None
+            assert (one.pixels == dataset[row][0]).all()
+            assert one.heat is not None
+
+
+def test_images_that_were_skipped_do_not_shift_the_pictures() -> None:
+    whole = evaluation()
+    kept = np.arange(whole.n) % 3 != 1
+    names = tuple(name for name, keep in zip(whole.names, kept, strict=True) if keep)
+    result = replace(
+        whole, n=len(names), probabilities=whole.probabilities[kept], labels=whole.labels[kept], names=names
+    )
+    dataset = Pictures(whole)
+    for one in worst_labels(result, dataset):
+        assert one.pixels is not None
+        assert (one.pixels == dataset[whole.names.index(one.name)][0]).all()
+
+
+def test_the_gallery_says_what_is_wrong() -> None:
+    result = evaluation()
+    text = Page(section(render(page_of(result)), "mistakes")).text
+    claimed = result.probabilities >= [score.threshold for score in result.per_class]
+    for words, count in (
+        ("Said, but not labelled", (claimed & ~result.labels).sum()),
+        ("Labelled, but not said", (~claimed & result.labels).sum()),
+    ):
+        assert words in text
+        assert f"probable of {count}." in text
+    bare = replace(page_of(result), mistakes=())
+    assert text.count("their pictures were not kept") == 0
+    assert Page(section(render(bare), "mistakes")).text.count("their pictures were not kept") == 2
+
+
+def test_where_nothing_is_wrong_nothing_is_shown() -> None:
+    truth = evaluation().labels
+    result = measure_labels(truth.astype(np.float32), truth, CLASSES, (0.5,) * 4)
+    assert worst_labels(result, Pictures(evaluation())) == ()
+    assert Page(section(render(page_of(result)), "mistakes")).text.count("None.") == 2

@@ -12,16 +12,15 @@ import torch
 
 from topfive import artifact
 from topfive.data import ArrayDataset, open_data
-from topfive.errors import RefusedError, UsageError
+from topfive.errors import RefusedError
 from topfive.evaluate import evaluate, fit_temperature
 from topfive.evaluate.metrics import measure
 from topfive.labels import imagenet
 from topfive.models import create_model
 from topfive.predictor import Predictor
-from topfive.preprocess import Preprocess
 from topfive.report.predictions import predictions_table
 from topfive.report.result import from_json
-from topfive.train import Run, Surroundings, finish, fit, recipe_from
+from topfive.train import Run, Surroundings, fit, recipe_from
 from topfive.train.finish import held_out, labels_of
 from topfive.train.state import State
 
@@ -179,38 +178,6 @@ def test_the_report_shows_where_the_network_looked(finished):
     wrong = round((1 - report.evaluation.top1) * 40)
     assert wrong > 0
     assert page.count('alt="where the network looked"') == min(wrong, 24)
-
-
-@pytest.mark.parametrize(
-    "error", [RuntimeError("no maps here\nsecond line"), UsageError("explain", None, "no maps here")]
-)
-def test_a_map_that_cannot_be_drawn_costs_the_map_alone(tmp_path, monkeypatch, error):
-    asked = []
-
-    def fails(*arguments):
-        asked.append(arguments)
-        raise error
-
-    monkeypatch.setattr(finish, "grad_cam", fails)
-    report = go(tmp_path / "run", few(train=64, val=0, test=20), dataclasses.replace(RECIPE, epochs=1))
-    assert len(asked) == 1
-    page = (report.run / "report.html").read_text("utf-8")
-    assert "no map of where the network looked" in page
-    assert "no maps here" in page
-    assert "second line" not in page
-    assert 'where the network looked"' not in page
-    assert "Hardest pairs" in page
-    assert (report.run / "result.json").exists()
-
-
-@pytest.mark.parametrize("shape", [(1, 30, 41), (3, 25, 60)])
-def test_evidence_is_shown_on_what_the_network_saw(shape):
-    model = create_model("lenet5").eval()
-    preprocess = Preprocess(size=28, crop=1.0, mean=(0.5,), std=(0.5,), pad=2)
-    pictures = list(np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8))
-    shown = finish.Evidence(model, preprocess)(pictures, [0, 3, 9])
-    assert [(one.shape, one.dtype) for one in shown] == [((3, 32, 32), np.uint8)] * 3
-    assert not (shown[0] == shown[1]).all()
 
 
 def test_names_that_a_spreadsheet_would_run_are_disarmed():

@@ -21,6 +21,7 @@ from topfive.errors import DataError, RefusedError, StoppedError, UsageError
 from topfive.evaluate import evaluate_labels, fit_thresholds
 from topfive.evaluate.labels import average_precision
 from topfive.predictor import Predictor, sigmoid
+from topfive.report.comparison import compare
 from topfive.report.finished import read_run
 from topfive.report.result import LabelResult, from_json
 from topfive.train import Run, Silent, Surroundings, fit, recipe_from
@@ -119,14 +120,26 @@ def test_the_page_has_the_sections_that_mean_something(finished):
     page = (finished.run / "report.html").read_text("utf-8")
     assert f"{finished.evaluation.mean_average_precision:.2%}" in page
     assert "a threshold for each class" in page
-    assert all(f'id="{key}"' in page for key in ("result", "learning", "classes", "data", "file", "recipe"))
-    assert not any(f'id="{key}"' in page for key in ("confusion", "mistakes", "pairs", "calibration"))
+    assert all(f'id="{key}"' in page for key in ("result", "learning", "classes", "mistakes", "data", "file", "recipe"))
+    assert not any(f'id="{key}"' in page for key in ("confusion", "pairs", "calibration"))
     assert "Top-1" not in page
 
 
-def test_runs_of_several_labels_are_not_compared_on_the_right_answer(finished):
-    with pytest.raises(RefusedError, match="several labels"):
-        read_run(finished.run)
+def test_a_run_is_read_back_with_the_very_figures(finished):
+    run, result = read_run(finished.run), finished.evaluation
+    assert run.answers.classes == CLASSES
+    assert run.answers.figure == pytest.approx(result.mean_average_precision, abs=1e-12)
+    assert (run.answers.probabilities.astype(np.float32) == result.probabilities).all()
+    assert (run.answers.truth == result.labels).all()
+    assert (run.answers.claimed == (result.probabilities >= artifact.read(finished.artifact).thresholds)).all()
+
+
+def test_a_run_that_hardly_learnt_is_worse_than_chance_explains(finished, tmp_path):
+    poor = go(tmp_path / "poor", recipe=dataclasses.replace(RECIPE, epochs=1, lr=1e-5))
+    (pair,) = compare([finished.run, poor.run]).pairs
+    lost = finished.evaluation.mean_average_precision - poor.evaluation.mean_average_precision
+    assert pair.paired.difference == pytest.approx(lost)
+    assert (pair.paired.n, pair.paired.p < 0.05, pair.paired.interval.low > 0) == (40, True, True)
 
 
 @pytest.mark.parametrize("extra", [{}, {"mixup": 0.2, "cutmix": 1.0, "smoothing": 0.1, "class_weights": "balanced"}])

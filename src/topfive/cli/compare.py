@@ -12,9 +12,8 @@ from rich.text import Text
 from typer import Argument, Option
 
 from topfive.errors import shown
-from topfive.evaluate.metrics import wilson
-from topfive.report.compared import HEADINGS, printed, write_comparison
-from topfive.report.comparison import METRICS, Comparison
+from topfive.report.compared import printed, write_comparison
+from topfive.report.comparison import Comparison
 from topfive.report.comparison import compare as lay_side_by_side
 from topfive.report.wording import amount, chance, duration, percent, points, setting, size, verdict
 
@@ -25,7 +24,7 @@ def compare(
     as_json: Annotated[bool, Option("--json", help="One JSON line on stdout.")] = False,
     seed: Annotated[int, Option(min=0, help="Decides the resamples of the paired bootstrap.")] = 0,
 ) -> None:
-    """Lay finished runs side by side: accuracy, recipes, size and speed, and which differ by more than chance."""
+    """Lay finished runs side by side: their figures, recipes, size and speed, and which differ by more than chance."""
     comparison = lay_side_by_side(runs, seed)
     if out is not None:
         write_comparison(out, comparison)
@@ -46,7 +45,7 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
                 "model": run.result.model,
                 "split": run.result.split,
                 "n": run.result.n,
-                **{metric: getattr(run.result, metric) for metric in METRICS},
+                **{metric: getattr(run.result, metric) for metric in comparison.metrics},
                 "params": run.result.params,
                 "macs": run.result.macs,
                 "file_bytes": run.result.file_bytes,
@@ -91,11 +90,12 @@ def _print(comparison: Comparison, console: Console) -> None:
 
 
 def _scores(comparison: Comparison) -> Table:
-    table = _table("Run", ">Top-1", ">95% interval", *(f">{HEADINGS[metric]}" for metric in METRICS[1:]))
+    first, *others = comparison.metrics.values()
+    table = _table("Run", f">{first}", ">95% interval", *(f">{heading}" for heading in others))
     for name, run in comparison.runs.items():
-        interval = wilson(round(run.result.top1 * run.result.n), run.result.n)
-        top1, *others = (printed(metric, getattr(run.result, metric)) for metric in METRICS)
-        _row(table, name, top1, f"{percent(interval.low)} to {percent(interval.high)}", *others)
+        interval = comparison.intervals[name]
+        figure, *rest = (printed(metric, getattr(run.result, metric)) for metric in comparison.metrics)
+        _row(table, name, figure, f"{percent(interval.low)} to {percent(interval.high)}", *rest)
     return table
 
 
@@ -110,8 +110,8 @@ def _costs(comparison: Comparison) -> Table:
 
 
 def _seeds(comparison: Comparison) -> Table:
-    metrics = ("top1", "macro_f1", "nll")
-    table = _table("Seeds together", ">n", *(f">{HEADINGS[metric]}" for metric in metrics))
+    metrics = [metric for metric in comparison.metrics if metric not in ("top5", "ece")]  # for want of room
+    table = _table("Seeds together", ">n", *(f">{comparison.metrics[metric]}" for metric in metrics))
     for group in comparison.seeds:
         cells = (f"{printed(m, group.mean[m])} \N{PLUS-MINUS SIGN} {printed(m, group.spread[m])}" for m in metrics)
         _row(table, ", ".join(group.runs), str(len(group.runs)), *cells)

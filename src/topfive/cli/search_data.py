@@ -15,7 +15,6 @@ from topfive.cli.recipe_flags import seconds_from
 from topfive.cli.search_progress import BEST, trials_table
 from topfive.cli.search_table import as_line
 from topfive.errors import UsageError, need, shown
-from topfive.evaluate.metrics import wilson
 from topfive.report.wording import duration, percent
 
 if TYPE_CHECKING:
@@ -218,7 +217,7 @@ def _contract(outcome: Outcome) -> dict[str, Any]:
     assert pair is not None
     for name, run in zip(("winner", "rival"), outcome.comparison.runs.values(), strict=True):
         result = run.result
-        found[name] = {"run": str(run.folder), "model": result.model, "top1": result.top1, "macs": result.macs}
+        found[name] = {"run": str(run.folder), "model": result.model, "top1": result.figure, "macs": result.macs}
     interval = [pair.interval.low, pair.interval.high]
     return {**found, "n": pair.n, "difference": pair.difference, "interval": interval, "p": pair.p}
 
@@ -233,9 +232,9 @@ def _print(outcome: Outcome, console: Console) -> None:
     console.print()
     if outcome.comparison is not None:
         for name, run in outcome.comparison.runs.items():
-            interval = wilson(round(run.result.top1 * run.result.n), run.result.n)
+            interval = outcome.comparison.intervals[name]
             bounds = f"{percent(interval.low)} to {percent(interval.high)}"
-            console.print(Text(f"{name:<7} {percent(run.result.top1)}  95% interval {bounds}  {shown(run.folder)}"))
+            console.print(Text(f"{name:<7} {percent(run.result.figure)}  95% interval {bounds}  {shown(run.folder)}"))
         console.print(Text(verdict(outcome.comparison)))
     console.print(Text(shown(outcome.folder / PAGE)))
     console.print(Text(f"topfive train DATA --model {shown(outcome.folder / GENOTYPE)}"))

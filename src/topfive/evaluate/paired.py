@@ -7,17 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topfive.evaluate.metrics import Interval
+from topfive.evaluate.metrics import Floats, Interval
 
 RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
 class Paired:
-    """`difference` is the first accuracy less the second, `interval` holds 95% of its resamples.
+    """`difference` is the first's figure less the second's, on `n` images; `interval` holds 95% of its resamples.
 
-    Of `n` images `only_first` and `only_second` were answered rightly by one alone; `p` is how often chance would part
-    them at least as unevenly if both classifiers were equally good.
+    The figure is accuracy, where images have several labels mean average precision.  `only_first` and `only_second`
+    count what one alone answered rightly: images, or pairs of image and class.  `p` is how often chance would part them
+    at least so far if both classifiers were equally good.
     """
 
     n: int
@@ -42,6 +43,23 @@ def paired(first: NDArray[np.bool_], second: NDArray[np.bool_], seed: int = 0) -
     )
 
 
+def paired_redrawn(first: Floats, second: Floats) -> tuple[Interval, float]:
+    """The interval and `p` of a difference, from values of both on the same samples of the images [R].
+
+    `p` is twice the share of samples in which the lesser one is not behind, counted as if one more had shown it: with R
+    samples it is never below 2 / (R + 1).
+    """
+    differences = first - second
+    behind = 1 + min(int((differences <= 0).sum()), int((differences >= 0).sum()))
+    return middle(differences), min(1.0, 2 * behind / (1 + len(differences)))
+
+
+def middle(values: Floats) -> Interval:
+    """What holds the middle 95% of the values."""
+    low, high = np.quantile(values, (0.025, 0.975))
+    return Interval(float(low), float(high))
+
+
 def mcnemar(only_first: int, only_second: int) -> float:
     """The exact two-sided p-value of McNemar (1947): each discordant image falls to either side by a fair coin."""
     total, least = only_first + only_second, min(only_first, only_second)
@@ -59,5 +77,4 @@ def bootstrap(only_first: int, only_second: int, n: int, seed: int = 0) -> Inter
     """
     shares = np.array([only_first, only_second, n - only_first - only_second]) / n
     drawn = np.random.default_rng(seed).multinomial(n, shares, size=RESAMPLES)
-    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / n, (0.025, 0.975))
-    return Interval(float(low), float(high))
+    return middle((drawn[:, 0] - drawn[:, 1]) / n)

@@ -7,21 +7,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from topfive import artifact
-from topfive.evaluate.metrics import wilson
+from topfive.evaluate.redrawn import DRAWS
+from topfive.report.answers import LabelAnswers
 from topfive.report.chart import Series, draw
-from topfive.report.comparison import METRICS, Comparison
+from topfive.report.comparison import Comparison
 from topfive.report.curves import points
 from topfive.report.page import document
 from topfive.report.section import Section
 from topfive.report.wording import amount, duration, percent, size
 
+CURVES = (
+    ("Training loss", "train_loss"),
+    ("Validation loss", "val_nll"),
+    ("Accuracy", "val_top1"),
+    ("Mean average precision", "val_map"),
+)
+FRACTIONS = ("val_top1", "val_map")
 STYLES = 8  # lines that the style tells apart; more begin again
-HEADINGS = {"top1": "Top-1", "top5": "Top-5", "macro_f1": "Macro-F1", "nll": "Loss", "ece": "ECE"}
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A run's row; `low`, `at` and `high` are its accuracy and the interval in percent of the drawing's width."""
+    """A run's row; `low`, `at` and `high` are its first figure and the interval in percent of the drawing's width."""
 
     name: str
     style: str
@@ -52,50 +59,52 @@ def _styled(comparison: Comparison) -> Iterator[tuple[str, str]]:
 
 
 def scores(comparison: Comparison) -> Section:
-    results = [run.result for run in comparison.runs.values()]
-    intervals = [wilson(round(result.top1 * result.n), result.n) for result in results]
-    least, most = min(i.low for i in intervals), max(i.high for i in intervals)
+    results = {name: run.result for name, run in comparison.runs.items()}
+    intervals = comparison.intervals
+    least, most = min(i.low for i in intervals.values()), max(i.high for i in intervals.values())
 
     def across(value: float) -> float:
-        return round(100 * (value - least) / (most - least), 2)
+        return round(100 * (value - least) / (most - least), 2) if most > least else 50.0
 
     rows = [
         Scored(
             name=name,
             style=style,
-            metrics=tuple(printed(metric, getattr(result, metric)) for metric in METRICS),
-            interval=f"{percent(interval.low)} to {percent(interval.high)}",
-            low=across(interval.low),
-            at=across(result.top1),
-            high=across(interval.high),
+            metrics=tuple(printed(metric, getattr(results[name], metric)) for metric in comparison.metrics),
+            interval=f"{percent(intervals[name].low)} to {percent(intervals[name].high)}",
+            low=across(intervals[name].low),
+            at=across(results[name].figure),
+            high=across(intervals[name].high),
         )
-        for (name, style), result, interval in zip(_styled(comparison), results, intervals, strict=True)
+        for name, style in _styled(comparison)
     ]
-    measured = sorted({f"{result.n:,} {result.split} images" for result in results})
-    headings = [HEADINGS[metric] for metric in METRICS]
-    return Section("result", "Result", "compared_scores.html", {"rows": rows, "headings": headings, "on": measured})
+    measured = sorted({f"{result.n:,} {result.split} images" for result in results.values()})
+    view = {"rows": rows, "headings": list(comparison.metrics.values()), "on": measured}
+    return Section("result", "Result", "compared_scores.html", view)
 
 
 def seeds(comparison: Comparison) -> Section | None:
     if not comparison.seeds:
         return None
     rows = [
-        (group.runs, [(printed(m, group.mean[m]), printed(m, group.spread[m])) for m in METRICS])
+        (group.runs, [(printed(m, group.mean[m]), printed(m, group.spread[m])) for m in comparison.metrics])
         for group in comparison.seeds
     ]
-    headings = [HEADINGS[metric] for metric in METRICS]
-    return Section("seeds", "Seeds together", "compared_seeds.html", {"rows": rows, "headings": headings})
+    view = {"rows": rows, "headings": list(comparison.metrics.values())}
+    return Section("seeds", "Seeds together", "compared_seeds.html", view)
 
 
 def significance(comparison: Comparison) -> Section:
-    return Section("significance", "More than chance?", "compared_pairs.html", {"pairs": comparison.pairs})
+    several = any(isinstance(run.answers, LabelAnswers) for run in comparison.runs.values())
+    view = {"pairs": comparison.pairs, "several": several, "draws": DRAWS}
+    return Section("significance", "More than chance?", "compared_pairs.html", view)
 
 
 def curves(comparison: Comparison) -> Section | None:
     charts = []
-    for title, key in (("Training loss", "train_loss"), ("Validation loss", "val_nll"), ("Accuracy", "val_top1")):
+    for title, key in CURVES:
         series = [Series(name, style, points(comparison.runs[name].curve, key)) for name, style in _styled(comparison)]
-        charts.append(draw(title, series, fractions=key == "val_top1"))
+        charts.append(draw(title, series, fractions=key in FRACTIONS))
     drawn = [chart for chart in charts if chart]
     return Section("learning", "Learning", "compared_curves.html", {"charts": drawn}) if drawn else None
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from topfive.errors import UsageError
-from topfive.evaluate.paired import Paired, paired
+from topfive.evaluate.metrics import Interval
+from topfive.evaluate.paired import Paired
+from topfive.report.answers import Answers, LabelAnswers
 from topfive.report.finished import FinishedRun, read_run
-
-METRICS = ("top1", "top5", "macro_f1", "nll", "ece")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two runs: how their accuracies differ on the same images, or `why` that cannot be said."""
+    """Two runs: how their first figures differ on the same images, or `why` that cannot be said."""
 
     first: str
     second: str
@@ -40,28 +39,42 @@ class Seeds:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """`differences` are the settings of the recipe, and the data, that are not alike: of each one value a run."""
+    """`metrics` are the figures of all runs, with their headings; of the first each run has the 95% interval.
+
+    `differences` are the settings of the recipe, and the data, that are not alike: of each one value a run.
+    """
 
     runs: Mapping[str, FinishedRun]
+    metrics: Mapping[str, str]
+    intervals: Mapping[str, Interval]
     pairs: tuple[Pair, ...]
     seeds: tuple[Seeds, ...]
     differences: Mapping[str, tuple[Any, ...]]
 
 
 def compare(folders: Sequence[Path], seed: int = 0) -> Comparison:
-    """UsageError where there are not two different runs; RefusedError where one is unfinished or damaged.
+    """UsageError where there are not two different runs of one kind; RefusedError where one is unfinished or damaged.
 
-    `seed` decides the resamples of the paired bootstrap.
+    `seed` decides the resamples of the bootstrap.
     """
     distinct = {folder.resolve(): folder for folder in folders}
     if len(distinct) < max(2, len(folders)):
         why = "two runs or more are needed" if len(folders) < 2 else "each run may be named once"
         raise UsageError("compare", None, why, "Name the folders that topfive train wrote")
     runs = {name: read_run(folder) for name, folder in _named(folders).items()}
+    several = {isinstance(run.answers, LabelAnswers): name for name, run in runs.items()}
+    if len(several) > 1:
+        why = f"images have several labels in {several[True]}, and one class in {several[False]}"
+        raise UsageError("compare", None, why, "Compare runs of one kind")
+    answers = {name: run.answers.in_order() for name, run in runs.items()}
+    pairs = itertools.combinations(runs, 2)
+    metrics = next(iter(runs.values())).result.METRICS
     return Comparison(
         runs=runs,
-        pairs=tuple(_pair(one, other, runs, seed) for one, other in itertools.combinations(runs, 2)),
-        seeds=_seeds(runs),
+        metrics=metrics,
+        intervals={name: found.interval(seed) for name, found in answers.items()},
+        pairs=tuple(_pair(one, other, runs, answers, seed) for one, other in pairs),
+        seeds=_seeds(runs, metrics),
         differences=_differences(list(runs.values())),
     )
 
@@ -75,27 +88,18 @@ def _named(folders: Sequence[Path]) -> dict[str, Path]:
     return dict(zip(names, folders, strict=True))
 
 
-def _pair(one: str, other: str, runs: Mapping[str, FinishedRun], seed: int) -> Pair:
-    first, second = runs[one], runs[other]
-    images, found = _in_order(first), _in_order(second)
-    if images[0] != found[0]:
-        common = len(set(images[0]) & set(found[0]))
-        why = (
-            f"measured on other images: {first.result.n:,} of {first.result.split} and "
-            f"{second.result.n:,} of {second.result.split}, {common:,} in common"
-        )
-        return Pair(one, other, None, why)
-    return Pair(one, other, paired(images[1], found[1], seed))
+def _pair(one: str, other: str, runs: Mapping[str, FinishedRun], answers: Mapping[str, Answers], seed: int) -> Pair:
+    first, second = answers[one], answers[other]
+    if first.images != second.images:
+        common = len(set(first.images) & set(second.images))
+        measured = " and ".join(f"{runs[name].result.n:,} of {runs[name].result.split}" for name in (one, other))
+        return Pair(one, other, None, f"measured on other images: {measured}, {common:,} in common")
+    if first.classes != second.classes:
+        return Pair(one, other, None, "asked for other classes")
+    return Pair(one, other, first.against(second, seed))
 
 
-def _in_order(run: FinishedRun) -> tuple[list[tuple[str, str]], NDArray[np.bool_]]:
-    """The images by name and label, and whether each was answered rightly."""
-    images = run.answers.images
-    order = sorted(range(len(images)), key=images.__getitem__)
-    return [images[index] for index in order], run.answers.correct[order]
-
-
-def _seeds(runs: Mapping[str, FinishedRun]) -> tuple[Seeds, ...]:
+def _seeds(runs: Mapping[str, FinishedRun], metrics: Iterable[str]) -> tuple[Seeds, ...]:
     alike: dict[str, list[str]] = {}
     for name, run in runs.items():
         rest = {key: value for key, value in run.recipe.items() if key != "seed" and _said(value) is not None}
@@ -103,7 +107,7 @@ def _seeds(runs: Mapping[str, FinishedRun]) -> tuple[Seeds, ...]:
     groups = []
     for names in alike.values():
         if len(names) > 1:
-            values = {metric: [float(getattr(runs[name].result, metric)) for name in names] for metric in METRICS}
+            values = {metric: [float(getattr(runs[name].result, metric)) for name in names] for metric in metrics}
             mean = {metric: float(np.mean(found)) for metric, found in values.items()}
             spread = {metric: float(np.std(found, ddof=1)) for metric, found in values.items()}
             groups.append(Seeds(tuple(names), mean, spread))

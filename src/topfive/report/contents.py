@@ -33,11 +33,36 @@ class Mistake:
     heat: Pixels | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        for pixels in (self.pixels, self.heat):
-            if pixels is not None:
-                assert pixels.dtype == np.uint8, "pixels must be uint8"
-                assert pixels.ndim == 3, "pixels must be [C, H, W]"
-                assert pixels.shape[0] in (1, 3), "an image has 1 or 3 channels"
+        _check(self.pixels, self.heat)
+
+
+@dataclass(frozen=True, eq=False)
+class WrongLabel:
+    """Where images have several labels: a class that an image was `claimed` to show, or not, wrongly.
+
+    `probability` is what it was given, `threshold` what a claim takes, `truth` what the image shows; pictures are as
+    those of a `Mistake`.
+    """
+
+    name: str
+    label: str
+    claimed: bool
+    probability: float
+    threshold: float
+    truth: tuple[str, ...]
+    pixels: Pixels | None = field(repr=False)
+    heat: Pixels | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        _check(self.pixels, self.heat)
+
+
+def _check(*pictures: Pixels | None) -> None:
+    for pixels in pictures:
+        if pixels is not None:
+            assert pixels.dtype == np.uint8, "pixels must be uint8"
+            assert pixels.ndim == 3, "pixels must be [C, H, W]"
+            assert pixels.shape[0] in (1, 3), "an image has 1 or 3 channels"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +120,7 @@ class Contents:
     balance: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     curve: Sequence[Mapping[str, Any]] = ()
     best_epoch: int | None = None
-    mistakes: Sequence[Mistake] = ()
+    mistakes: Sequence[Mistake] | Sequence[WrongLabel] = ()
     pairs: Sequence[Pair] = ()
     skipped: Sequence[Skipped] = ()
     shipped: Shipped | None = None

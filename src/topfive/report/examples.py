@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topfive.data import ImageDataset
-from topfive.evaluate import Evaluation
+from topfive.evaluate import Evaluation, LabelEvaluation
 from topfive.images import ImageError
-from topfive.report.contents import Mistake, Pair, Pixels
+from topfive.report.contents import Mistake, Pair, Pixels, WrongLabel
 
 Rows = NDArray[np.int64]
+M = TypeVar("M", Mistake, WrongLabel)
 Heat = Callable[[Sequence[Pixels], Sequence[int]], Sequence[Pixels]]  # pictures and classes -> the evidence on each
 
 
@@ -23,13 +25,47 @@ def worst_mistakes(
     """The wrong answers that `evaluation` gave most confidently, with their pictures from the `dataset` it measured."""
     rows = _surest_wrong(evaluation)[:count]
     mistakes = _mistakes(evaluation, dataset, rows)
-    if heat is None:
-        return mistakes
-    guesses = evaluation.probabilities[rows].argmax(axis=1).tolist()
-    readable = [(i, one.pixels, guesses[i]) for i, one in enumerate(mistakes) if one.pixels is not None]
-    maps = heat([pixels for _, pixels, _ in readable], [guess for _, _, guess in readable]) if readable else ()
-    heated = {i: found for (i, _, _), found in zip(readable, maps, strict=True)}
-    return tuple(replace(one, heat=heated.get(i)) for i, one in enumerate(mistakes))
+    return _heated(mistakes, evaluation.probabilities[rows].argmax(axis=1).tolist(), heat)
+
+
+def worst_labels(
+    evaluation: LabelEvaluation, dataset: ImageDataset, count: int = 24, heat: Heat | None = None
+) -> tuple[WrongLabel, ...]:
+    """The most probable of the classes that were claimed wrongly, and the least of those missed: half of `count` each.
+
+    Each with its picture from the `dataset` that `evaluation` measured, and the evidence for the class on it.
+    """
+    probabilities = evaluation.probabilities
+    claimed = probabilities >= [score.threshold for score in evaluation.per_class]
+    index_of = _index_of(dataset) if (claimed != evaluation.labels).any() else {}
+    found, columns = [], []
+    for claim, sureness in ((True, probabilities), (False, 1 - probabilities)):
+        rows, classes = np.nonzero((claimed == claim) & (evaluation.labels != claim))
+        order = np.argsort(-sureness[rows, classes], kind="stable")[: count // 2]
+        for row, column in zip(rows[order].tolist(), classes[order].tolist(), strict=True):
+            name = evaluation.names[row] if evaluation.names else dataset.name(row)
+            wrong = WrongLabel(
+                name=name,
+                label=evaluation.classes[column],
+                claimed=claim,
+                probability=float(probabilities[row, column]),
+                threshold=evaluation.per_class[column].threshold,
+                truth=tuple(evaluation.classes[shown] for shown in np.flatnonzero(evaluation.labels[row])),
+                pixels=_pixels(dataset, index_of[name]),
+            )
+            found.append(wrong)
+            columns.append(column)
+    return _heated(tuple(found), columns, heat)
+
+
+def _heated(examples: tuple[M, ...], classes: Sequence[int], heat: Heat | None) -> tuple[M, ...]:
+    """With the evidence for the class of each, where its picture can be read."""
+    readable = [(row, one.pixels, classes[row]) for row, one in enumerate(examples) if one.pixels is not None]
+    if heat is None or not readable:
+        return examples
+    maps = heat([pixels for _, pixels, _ in readable], [found for _, _, found in readable])
+    heated = {row: found for (row, _, _), found in zip(readable, maps, strict=True)}
+    return tuple(replace(one, heat=heated.get(row)) for row, one in enumerate(examples))
 
 
 def hardest_pairs(evaluation: Evaluation, dataset: ImageDataset, count: int = 6, examples: int = 8) -> tuple[Pair, ...]:
@@ -66,10 +102,9 @@ def _surest_wrong(evaluation: Evaluation) -> Rows:
 
 def _mistakes(evaluation: Evaluation, dataset: ImageDataset, rows: Rows) -> tuple[Mistake, ...]:
     probabilities, labels = evaluation.probabilities, evaluation.labels
-    index_of = {dataset.name(index): index for index in range(len(dataset))} if len(rows) else {}
+    index_of = _index_of(dataset) if len(rows) else {}
     mistakes = []
     for row in rows.tolist():
-        # Images that were skipped have no row, so a row's image is found by its name.
         name = evaluation.names[row] if evaluation.names else dataset.name(row)
         truth, guess = int(labels[row]), int(probabilities[row].argmax())
         mistakes.append(
@@ -83,6 +118,11 @@ def _mistakes(evaluation: Evaluation, dataset: ImageDataset, rows: Rows) -> tupl
             )
         )
     return tuple(mistakes)
+
+
+def _index_of(dataset: ImageDataset) -> dict[str, int]:
+    """Where the image of each name is: those that were skipped have no row in an evaluation, so rows tell nothing."""
+    return {dataset.name(index): index for index in range(len(dataset))}
 
 
 def _pixels(dataset: ImageDataset, index: int) -> Pixels | None:

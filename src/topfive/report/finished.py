@@ -13,10 +13,12 @@ import yaml
 from pydantic import TypeAdapter
 
 from topfive.errors import RefusedError
-from topfive.report.predictions import PREDICTIONS, Answers, read_predictions
+from topfive.report.answers import ClassAnswers, LabelAnswers, read_labels, read_predictions
+from topfive.report.predictions import PREDICTIONS
 from topfive.report.result import RESULT, LabelResult, Result, from_json
 
 CONFIG, METRICS = "config.yaml", "metrics.jsonl"
+ROUNDING = 1e-9  # of a figure that is summed anew
 
 
 @pydantic.dataclasses.dataclass(frozen=True)
@@ -43,8 +45,8 @@ class FinishedRun:
     """`fingerprint` is that of its data; `curve` has one entry an epoch."""
 
     folder: Path
-    result: Result
-    answers: Answers = field(repr=False)
+    result: Result | LabelResult
+    answers: ClassAnswers | LabelAnswers = field(repr=False)
     recipe: Mapping[str, Any]
     data: str
     fingerprint: str
@@ -70,9 +72,6 @@ def read_run(folder: Path) -> FinishedRun:
         result = from_json(_text(folder / RESULT).encode())
     except ValueError as error:
         raise _damaged(folder / RESULT, str(error)) from None
-    if isinstance(result, LabelResult):
-        why = "its images have several labels, and runs are compared image by image on the one right answer"
-        raise RefusedError("run", folder, why, f"Compare the figures of the runs' {RESULT}")
     return FinishedRun(
         folder=folder,
         result=result,
@@ -85,15 +84,15 @@ def read_run(folder: Path) -> FinishedRun:
     )
 
 
-def _answers(path: Path, result: Result) -> Answers:
+def _answers(path: Path, result: Result | LabelResult) -> ClassAnswers | LabelAnswers:
+    read = read_labels if isinstance(result, LabelResult) else read_predictions
     try:
-        answers = read_predictions(_text(path))
+        answers = read(_text(path))
     except ValueError as error:
         raise _damaged(path, str(error)) from None
-    right = int(answers.correct.sum())
-    if len(answers.images) != result.n or right != round(result.top1 * result.n):
-        why = f"{right:,} of {len(answers.images):,} answers are right, where {RESULT} says {result.top1:.4f}"
-        raise _damaged(path, f"{why} of {result.n:,}")
+    if len(answers.images) != result.n or abs(answers.figure - result.figure) > ROUNDING:
+        why = f"its {len(answers.images):,} answers have {answers.figure:.6f}"
+        raise _damaged(path, f"{why}, where {RESULT} says {result.figure:.6f} of {result.n:,}")
     return answers
 
 

@@ -40,6 +40,7 @@ SECTIONS: tuple[Callable[[Contents], Section | None], ...] = (
     confusion.section,
     pairs.section,
     mistakes.section,
+    mistakes.wrong_labels,
     calibration.section,
     data.section,
     record.shipped,

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from topfive.data.table import label_cell, labels_cell, path_cell, read_label, read_path
+from topfive.data.table import label_cell, labels_cell, path_cell
 from topfive.evaluate import Evaluation, LabelEvaluation
 from topfive.evaluate.metrics import rank
 
 PREDICTIONS = "predictions.csv"
 COLUMNS = ("path", "label", "predicted", "probability", "truth_probability", "truth_rank", "correct")
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """The images, each as its path and its true class, and whether the answer to each was right [N]."""
-
-    images: tuple[tuple[str, str], ...] = field(repr=False)
-    correct: NDArray[np.bool_] = field(repr=False)
+OF = "probability of "  # before the name of a class, in the heading of a column
 
 
 def predictions_table(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
@@ -40,31 +31,16 @@ def predictions_table(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
 
 
 def labels_table(evaluation: LabelEvaluation, classes: tuple[str, ...]) -> str:
-    """The file for several labels: those of an image, those answered at the thresholds, and every probability."""
+    """The file for several labels: those of an image, those answered at the thresholds, and every probability.
+
+    Probabilities have all their digits, for their order is what is measured.
+    """
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(("path", "labels", "predicted", *(f"probability of {name}" for name in classes)))
+    writer.writerow(("path", "labels", "predicted", *(f"{OF}{name}" for name in classes)))
     claimed = evaluation.probabilities >= np.array([score.threshold for score in evaluation.per_class])
     rows = zip(evaluation.names, evaluation.labels, claimed, evaluation.probabilities, strict=True)
     for name, shown, answered, probabilities in rows:
         cells = (labels_cell([classes[label] for label in np.flatnonzero(row)]) for row in (shown, answered))
-        writer.writerow([path_cell(name), *cells, *(round(float(value), 6) for value in probabilities)])
+        writer.writerow([path_cell(name), *cells, *(float(str(value)) for value in probabilities)])
     return table.getvalue()
-
-
-def read_predictions(text: str) -> Answers:
-    """What `predictions_table` wrote; ValueError, in one line, where it is anything else."""
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    images, correct = [], []
-    try:
-        for row in reader:
-            label, predicted, right = row["label"], row["predicted"], row["correct"]
-            if right not in ("0", "1") or (right == "1" and label != predicted):
-                raise ValueError(f"line {reader.line_num} contradicts itself")
-            images.append((read_path(row["path"]), read_label(label)))
-            correct.append(right == "1")
-    except KeyError as error:
-        raise ValueError(f"it has no column {error}") from None
-    except (csv.Error, TypeError, AttributeError) as error:
-        raise ValueError(f"line {reader.line_num} is no row of predictions ({error})") from None
-    return Answers(tuple(images), np.array(correct, bool))

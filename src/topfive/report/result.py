@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -20,7 +21,18 @@ Count = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="ignore", allow_inf_nan=False))
 class Result:
-    """Measured on the `n` images of `split` with the shipped file.  `seconds` is the time that training took."""
+    """Measured on the `n` images of `split` with the shipped file.  `seconds` is the time that training took.
+
+    METRICS are its figures that runs are compared by, with their headings; the first has an interval.
+    """
+
+    METRICS: ClassVar[Mapping[str, str]] = {
+        "top1": "Top-1",
+        "top5": "Top-5",
+        "macro_f1": "Macro-F1",
+        "nll": "Loss",
+        "ece": "ECE",
+    }
 
     format: Literal[1] = 1
     model: str
@@ -39,10 +51,21 @@ class Result:
     file_bytes: Count
     speed: Speed
 
+    @property
+    def figure(self) -> float:
+        """The first of METRICS."""
+        return self.top1
+
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="ignore", allow_inf_nan=False))
 class LabelResult:
     """`Result` where images have several labels; the F1 are at the thresholds of the shipped file."""
+
+    METRICS: ClassVar[Mapping[str, str]] = {
+        "mean_average_precision": "mAP",
+        "micro_f1": "Micro-F1",
+        "macro_f1": "Macro-F1",
+    }
 
     format: Literal[1] = 1
     model: str
@@ -57,6 +80,11 @@ class LabelResult:
     macs: Count
     file_bytes: Count
     speed: Speed
+
+    @property
+    def figure(self) -> float:
+        """The first of METRICS."""
+        return self.mean_average_precision
 
 
 _ADAPTER, _LABELS = TypeAdapter(Result), TypeAdapter(LabelResult)

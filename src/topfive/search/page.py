@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from topfive import artifact
-from topfive.evaluate.metrics import wilson
 from topfive.report import compared
 from topfive.report.chart import Chart
 from topfive.report.comparison import Comparison
@@ -69,10 +68,10 @@ def result(contents: Contents) -> Section | None:
     if comparison is None:
         return None
     figures = []
-    for label, run in zip(("Found", "Hand-made"), comparison.runs.values(), strict=True):
-        interval = wilson(round(run.result.top1 * run.result.n), run.result.n)
+    for label, (name, run) in zip(("Found", "Hand-made"), comparison.runs.items(), strict=True):
+        interval = comparison.intervals[name]
         told = f"95% interval {percent(interval.low)} to {percent(interval.high)}"
-        figures.append(Figure(f"{label}, top-1", percent(run.result.top1), told))
+        figures.append(Figure(f"{label}, top-1", percent(run.result.figure), told))
         costs = f"{amount(run.result.macs)} multiply-accumulates, {duration(run.result.speed.latency_p50)} an image"
         figures.append(Figure(f"{label}, parameters", amount(run.result.params), costs))
     view = {"figures": figures, "verdict": verdict(comparison)}

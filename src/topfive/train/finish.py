@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from topfive.artifact import Card
 from topfive.data import ImageDataset, Splits
@@ -16,7 +13,6 @@ from topfive.data.dataset import class_counts
 from topfive.evaluate import Evaluation, LabelEvaluation
 from topfive.evaluate.limits import ANY, Limits
 from topfive.evaluate.speed import Speed, measure_speed
-from topfive.explain import grad_cam, overlay
 from topfive.export import Parity, export, golden_images
 from topfive.export.folder import write_folder
 from topfive.labels import Labels, imagenet
@@ -25,11 +21,11 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.measure import count_facts
 from topfive.predictor import Predictor
 from topfive.preprocess import Preprocess
-from topfive.report import Contents, Mistake, Shipped, hardest_pairs, worst_mistakes, write_report
-from topfive.report.contents import Pair, Pixels
+from topfive.report import Contents, Shipped, write_report
 from topfive.report.predictions import PREDICTIONS
 from topfive.report.result import RESULT, LabelResult, Result, to_json
 from topfive.spec import Paper
+from topfive.train.evidence import Evidence, examples_of
 from topfive.train.kept import Kept, within
 from topfive.train.loop import Work, answers
 from topfive.train.state import State
@@ -177,27 +173,6 @@ def card_of(work: Work, splits: Splits, state: State) -> Card:
     )
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """Shows what the network saw of pictures, under where the evidence for a class lies."""
-
-    model: Classifier
-    preprocess: Preprocess
-
-    def __call__(self, pictures: Sequence[Pixels], classes: Sequence[int]) -> list[Pixels]:
-        seen = np.stack([self.preprocess.pixels(_upright(picture)) for picture in pictures])
-        heat = grad_cam(self.model, self.preprocess.normalise(seen), classes)
-        return [
-            overlay(np.broadcast_to(one.transpose(1, 2, 0), (*one.shape[1:], 3)), where).transpose(2, 0, 1)
-            for one, where in zip(seen, heat, strict=True)
-        ]
-
-
-def _upright(picture: Pixels) -> Pixels:
-    """[H, W] or [H, W, 3], as preprocessing takes them."""
-    return picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)
-
-
 def contents_of(
     report: Report, result: Result | LabelResult, work: Work, splits: Splits, evidence: Evidence
 ) -> Contents:
@@ -206,7 +181,7 @@ def contents_of(
     assert config is not None
     model = spec(work.recipe.model)
     _, measured = held_out(splits)
-    mistakes, pairs, troubles = _examples(report.evaluation, measured, evidence)
+    mistakes, pairs, troubles = examples_of(report.evaluation, measured, evidence)
     return Contents(
         title=work.run.folder.name,
         model=model.name,
@@ -243,21 +218,3 @@ def contents_of(
             *troubles,
         ),
     )
-
-
-def _examples(
-    evaluation: Evaluation | LabelEvaluation, measured: ImageDataset, evidence: Evidence
-) -> tuple[tuple[Mistake, ...], tuple[Pair, ...], tuple[str, ...]]:
-    """Mistakes and pairs, where one class is right, and notes.
-
-    What is trained and shipped is not lost because a drawing for its page fails.
-    """
-    if not isinstance(evaluation, Evaluation):
-        return (), (), ()
-    pairs = hardest_pairs(evaluation, measured)
-    try:
-        return worst_mistakes(evaluation, measured, heat=evidence), pairs, ()
-    except Exception as error:
-        line = (str(error).splitlines() or [""])[0]
-        note = f"no map of where the network looked: {line or type(error).__name__}"
-        return worst_mistakes(evaluation, measured), pairs, (note,)
