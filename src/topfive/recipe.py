@@ -40,7 +40,9 @@ class Recipe:
 
     # How long, and how much at a time
     epochs: Count = Field(default=30, description="passes over the training images")
-    time: Positive | None = Field(default=None, description="seconds after which the run ends with what it has")
+    time: Positive | None = Field(
+        default=None, description="seconds that the whole run may take; it ends with what it has"
+    )
     batch_size: Count = Field(default=128, description="images a step")
     grad_accum_steps: Count = Field(
         default=1, description="parts that a batch goes through the network in, to save memory"

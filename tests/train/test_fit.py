@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 import pytest
 import torch
@@ -288,6 +289,21 @@ def test_checkpoints_by_time(tmp_path):
     go(tmp_path, checkpoint_seconds=0)
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert [int(name.split("-")[1]) for name in names] == [LAST - 2, LAST - 1, LAST]
+
+
+@pytest.mark.parametrize(("seconds", "few_steps"), [(1010, True), (1100, False), (1250, False)])
+def test_time_is_kept_for_shipping(tmp_path, ended, seconds, few_steps):
+    """The run began 1,000 seconds ago; of 1,010 there is nothing left for another step."""
+    watch, begun = Watcher(), time.monotonic() - 1000
+    go(tmp_path, dataclasses.replace(LENET, time=float(seconds)), watch=watch, begun=begun)
+    assert watch.steps == ([1] if few_steps else list(range(1, 1 + LENET.epochs * STEPS)))
+    assert len(ended) == 1
+    assert len(log(tmp_path)) == (1 if few_steps else LENET.epochs)
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(600, 585), (60, 45), (20, 15), (1, 0.75)])
+def test_the_time_for_steps(seconds, steps):
+    assert loop.for_steps(seconds) == steps
 
 
 def test_killed_before_the_first_checkpoint_starts_anew(tmp_path, whole):

@@ -14,7 +14,7 @@ from topfive.models import spec
 from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe, recipe_from
 from topfive.train.batches import side_at
-from topfive.train.loop import Watch
+from topfive.train.loop import SHIPPING, Watch
 from topfive.train.loss import cross_entropy
 from topfive.train.objective import Objective
 from topfive.train.placement import available_cores, step_seconds
@@ -25,7 +25,6 @@ SECONDS = 600.0  # where no time is stated
 # Share of it that training is planned to take, less SHIPPING: what is timed is the network alone, without drawing
 # images and moving weights, and no two minutes of a machine are alike.
 USED = 0.9
-SHIPPING = 15.0  # seconds for reading before it, and for export and report after it; never more than half of the time
 SMALL = ("resnet20_cifar", "lenet5")  # for images of up to SMALL_SIDE pixels, from strong to quick
 PHOTOGRAPHS = "tf_efficientnet_lite0"  # for larger ones, from the built-in weights
 SIDES = (224, 192, 160, 128)  # pixels that photographs are looked at with, from strong to quick

@@ -27,6 +27,8 @@ from topfive.train.schedule import learning_rate, momentum
 from topfive.train.state import State
 from topfive.train.task import Logits, Task
 
+SHIPPING = 15.0  # seconds for reading before training, and for export and report after it
+
 
 class Watch(Protocol):
     """Who wants to see a run as it goes."""
@@ -94,7 +96,7 @@ def train(state: State, work: Work, stop: Stop) -> None:
         state.step += 1
         state.loss_sum += value
         state.seconds = before + time.monotonic() - work.begun
-        state.finished = recipe.time is not None and bool(work.team.highest(state.seconds >= recipe.time))
+        state.finished = recipe.time is not None and bool(work.team.highest(state.seconds >= for_steps(recipe.time)))
         work.watch.stepped(state.step, value)
         if state.step % steps == 0 or state.finished:
             finish_epoch(epoch, rate, state, work)
@@ -109,6 +111,11 @@ def train(state: State, work: Work, stop: Stop) -> None:
             saved = time.monotonic()
         if asked:
             raise work.team.said(Stop(asked).error(work.run.folder, state.step))
+
+
+def for_steps(seconds: float) -> float:
+    """Of the seconds that a whole run may take, those after which no other step is taken: the rest is for shipping."""
+    return max(0.75 * seconds, seconds - SHIPPING)
 
 
 def backward(images: Tensor, targets: Tensor, state: State, work: Work) -> float:
