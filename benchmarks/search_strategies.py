@@ -27,6 +27,7 @@ import numpy as np
 import search_strategies_page
 from measure import append, finished
 
+from topfive.models import spec
 from topfive.search.ends import Ends
 from topfive.search.executors import in_process
 from topfive.search.journal import MemoryJournal
@@ -100,7 +101,8 @@ class Bench:
 def opened(path: Path) -> Bench:
     """SystemExit where cells are missing: of a part, nobody knows the best."""
     rows, settings = read_rows(path), json.loads(settings_file(path).read_text(encoding="utf-8"))
-    named = space_named(settings["space"], settings["side"], settings["channels"])
+    facts = spec(rows[0].model).facts
+    named = space_named(settings["space"], facts.input_size, facts.in_channels)
     return bench_of(path.stem, remembering(named), rows, settings["data"])
 
 

@@ -52,6 +52,18 @@ def test_a_table_with_a_cell_missing_is_refused_and_says_how_many_there_are(scri
         script.bench_of("tiny", space, rows[1:], "digits")
 
 
+def test_the_table_of_the_repository_is_opened_with_its_own_settings(script, monkeypatch):
+    """Whole or not yet: the space is found, and what it lacks is counted in its cells."""
+    made = []
+    monkeypatch.setattr(script, "bench_of", lambda *parts: made.append(parts))
+    script.opened(BENCHMARKS / "tables" / "pnas-two.csv")
+    ((name, space, rows, data),) = made
+    assert (name, space.name, data) == ("pnas-two", "pnas-two", "fashion-mnist")
+    models = {space.model(choices) for level in range(len(space.levels)) for choices in distinct(space, level)}
+    assert len(models) == 4015
+    assert {row.model for row in rows} <= models
+
+
 def test_the_goal_is_the_mean_of_the_best_five(bench, rows):
     best = sorted((row.measurement.accuracy for row in rows), reverse=True)[:5]
     assert bench.goal == pytest.approx(np.mean(best))
