@@ -81,7 +81,7 @@ class Perceptron(nn.Module):
         """
         blocks = (tokens > 0).any(2).sum(1)
         shares = F.one_hot(tokens, self.embed.shape[1])[..., 1:].sum(1) / blocks[:, None, None]  # [N, W, V - 1]
-        places = self.first.weight.unflatten(1, (-1, WIDTH))  # [M, W, H, H]
+        places = self.first.weight.reshape(MEMBERS, -1, WIDTH, WIDTH)  # [M, W, H, H]
         said = torch.einsum("mvh,mwhk->mwvk", self.embed[:, 1:], places).flatten(1, 2)
         heard = torch.baddbmm(self.first.bias, shares.flatten(1).expand(MEMBERS, -1, -1), said)
         scores: Tensor = self.head(self.second(heard.relu()).relu())
