@@ -33,6 +33,7 @@ processor seconds |
 
 Distillation stands aside: the rows below it build on label smoothing. Spread is the standard deviation. {noise}
 {teacher}
+{why}
 Measured by `python benchmarks/bag_of_tricks.py`, the lines are in `benchmarks/bag_of_tricks.jsonl`; one thread of
 {processor}, torch {torch}.
 """
@@ -91,8 +92,25 @@ def page(lines: Sequence[dict[str, Any]], tricks: Sequence[Trick], values: Mappi
         rows="\n".join(rows),
         noise=noise(spreads, len(values[tricks[0].name])),
         teacher=f"The teacher, `{taught[0]['recipe']['model']}`, reaches {taught[0]['top1']:.4f}.\n" if taught else "",
+        why=why(lines),
         processor=some["processor"],
         torch=some["versions"]["torch"],
+    )
+
+
+def why(lines: Sequence[dict[str, Any]]) -> str:
+    """What the training losses, which of these rows are of one kind, say of the tricks that cost something."""
+    kept = ("baseline", "linear scaling", "zero gamma", "cosine")
+    losses = {row: [line["train_loss"][-1] for line in lines if line["row"] == row] for row in kept}
+    if not all(losses.values()):
+        return ""
+    told = ", ".join(f"{statistics.mean(found):.2f} ({row})" for row, found in losses.items())
+    return (
+        "Four times the batch is a quarter of the steps, about 150 in all, and with so few none of these networks has\n"
+        f"learnt its own training images: the training loss of the last epoch is {told}.\n"
+        "What slows the beginning, or makes images and answers harder, is an investment that so short a run does not\n"
+        "get back; the cosine gives back most of it, where the steps let the rate fall tenfold after a quarter of the\n"
+        "run.\n"
     )
 
 
