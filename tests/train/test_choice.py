@@ -25,14 +25,14 @@ class Heard(Silent):
 
 @pytest.fixture
 def speed(monkeypatch):
-    """Seconds that a step takes, by network."""
+    """Seconds that an epoch takes, by network."""
     seconds = {}
-    monkeypatch.setattr(choice, "step_seconds", lambda objective, *_: seconds[type(objective.model).__name__])
+    monkeypatch.setattr(choice, "epoch_seconds", lambda recipe, splits: seconds[recipe.model])
     return seconds
 
 
 def test_the_stronger_network_where_the_time_allows_it_and_three_lines_why(speed):
-    speed.update(ResNet=0.01, LeNet5=0.001)
+    speed.update(resnet20_cifar=0.1, lenet5=0.01)
     heard = Heard()
     recipe = chosen(DIGITS, {"time": 60.0}, heard)
     assert recipe.model == choice.SMALL[0]
@@ -43,22 +43,15 @@ def test_the_stronger_network_where_the_time_allows_it_and_three_lines_why(speed
 
 
 def test_the_quicker_network_where_it_does_not(speed):
-    speed.update(ResNet=10.0, LeNet5=0.01)
+    speed.update(resnet20_cifar=10.0, lenet5=0.01)
     assert chosen(DIGITS, {"time": 10.0}, Heard()).model == choice.SMALL[-1]
 
 
 @pytest.mark.parametrize("seconds", [40.0, 60.0, 1e9])
 def test_epochs_fill_the_time(speed, seconds):
-    batches = (len(DIGITS.train) + len(DIGITS.val) / 3) / 128
-    speed.update(ResNet=2.0 / batches, LeNet5=1e9)  # about two seconds an epoch
-    found = chosen(DIGITS, {"time": seconds, "batch_size": 128, "start_size": None}, Heard())
-    assert found.epochs == pytest.approx(min(choice.MOST, choice.for_training(seconds) / 2), abs=1)
-
-
-def test_growing_images_cost_less(monkeypatch):
-    monkeypatch.setattr(choice, "step_seconds", lambda _, images, __: 1e-4 * images.shape[3] ** 2)
-    wide = chosen(DIGITS, {"time": 40.0, "start_size": None, "img_size": 32}, Heard()).epochs
-    assert chosen(DIGITS, {"time": 40.0, "start_size": 8, "img_size": 32}, Heard()).epochs > 1.5 * wide
+    speed.update(resnet20_cifar=2.1, lenet5=1e9)
+    found = chosen(DIGITS, {"time": seconds}, Heard())
+    assert found.epochs == min(choice.MOST, int(choice.for_training(seconds) / 2.1))
 
 
 def photographs(count=8):
@@ -67,16 +60,16 @@ def photographs(count=8):
     return dataclasses.replace(DIGITS, train=part, val=part)
 
 
-@pytest.mark.parametrize(("step", "side"), [(0.001, 224), (1e9, 128)])
-def test_photographs_are_looked_at_as_closely_as_the_time_allows(monkeypatch, step, side):
-    monkeypatch.setattr(choice, "step_seconds", lambda *_: step)
+@pytest.mark.parametrize(("epoch", "side"), [(0.001, 224), (1e9, 128)])
+def test_photographs_are_looked_at_as_closely_as_the_time_allows(speed, epoch, side):
+    speed[choice.PHOTOGRAPHS] = epoch
     recipe = chosen(photographs(), {}, Heard())
     assert (recipe.model, recipe.weights, recipe.img_size) == (choice.PHOTOGRAPHS, "imagenet", side)
     assert recipe.time == choice.SECONDS
 
 
 def test_what_the_user_says_stays(speed):
-    speed.update(ResNet=0.001, LeNet5=0.001)
+    speed.update(resnet20_cifar=0.01, lenet5=0.01)
     recipe = chosen(DIGITS, {"epochs": 7, "lr": 0.03}, Heard())
     assert (recipe.epochs, recipe.lr) == (7, 0.03)
 

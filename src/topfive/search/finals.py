@@ -20,9 +20,10 @@ from topfive.search.rival import PHOTOGRAPHS, SMALL, Rival, rival
 from topfive.search.space import SearchSpace
 from topfive.search.trial import Measurement, Trial
 from topfive.train import Run, Surroundings, fit
-from topfive.train.choice import ENOUGH, MOST, epoch_seconds, for_training, warmed_up
+from topfive.train.choice import ENOUGH, MOST, for_training, warmed_up
 from topfive.train.found import Found, write_found
 from topfive.train.loop import Watch
+from topfive.train.pace import epoch_seconds
 from topfive.train.recipes import is_small, quick
 
 WINNER, RIVAL, GENOTYPE = "winner", "rival", "genotype.json"

@@ -6,24 +6,17 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import torch
-
-from topfive.data import ArrayDataset, Splits
+from topfive.data import Splits
 from topfive.models import spec
-from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe, recipe_from
-from topfive.train.batches import side_at
 from topfive.train.loop import SHIPPING, Watch
-from topfive.train.loss import cross_entropy
-from topfive.train.objective import Objective
-from topfive.train.placement import available_cores, step_seconds
-from topfive.train.plan import build, preprocess_for
+from topfive.train.pace import epoch_seconds
+from topfive.train.placement import available_cores
 from topfive.train.recipes import fine_tune, is_small, quick, recipe_named
 
 SECONDS = 600.0  # where no time is stated
-# Share of it that whole epochs may fill, less SHIPPING: what is timed is the network alone, without drawing images and
-# moving weights, and no two minutes of a machine are alike.  Where that was too little, the last steps are left out.
+# Share of it that whole epochs may fill, less SHIPPING: no two minutes of a machine are alike.  Where that was too
+# little, the last steps are left out.
 USED = 0.97
 SMALL = ("resnet20_cifar", "lenet5")  # for images of up to SMALL_SIDE pixels, from strong to quick
 PHOTOGRAPHS = "tf_efficientnet_lite0"  # for larger ones, from the built-in weights
@@ -80,31 +73,6 @@ def _of_photographs(splits: Splits, settings: Mapping[str, Any], seconds: float)
         if epochs >= ENOUGH:
             break
     return recipe_from({**dataclasses.asdict(base), "img_size": side, **settings}), epochs
-
-
-def epoch_seconds(recipe: Recipe, splits: Splits) -> float:
-    """What an epoch takes on this machine, by a few steps on noise of the least and of the final size.
-
-    Sizes between are taken to cost as their pixels do, and an image that is only answered a third of one learnt from;
-    the epochs are shared among the sizes as the recipe's own are.
-    """
-    preprocess = fed(recipe, splits)
-    batch = min(recipe.batch_size, len(splits.train))
-    objective = Objective(build(recipe, splits), cross_entropy, recipe)
-    sides = [side_at(recipe, preprocess.side, epoch) for epoch in range(recipe.epochs)]
-    step = {}  # seconds, by pixels
-    for side in sorted({sides[0], preprocess.side}):
-        images = torch.randn(batch, preprocess.channels, side, side)
-        step[side**2] = step_seconds(objective, images, torch.zeros(batch, dtype=torch.int64))
-    each = np.interp([side**2 for side in (*sides, preprocess.side)], list(step), list(step.values()))
-    answered = float(each[-1]) * len(splits.val) / batch / 3
-    return max(1, len(splits.train) // batch) * float(each[:-1].mean()) + answered
-
-
-def fed(recipe: Recipe, splits: Splits) -> Preprocess:
-    """How large the network will see the images; the statistics of photographs are not taken, which would read many."""
-    given = None if isinstance(splits.train, ArrayDataset) else spec(recipe.model).preprocess
-    return preprocess_for(recipe, splits, given)
 
 
 def whole(name: str | None, settings: Mapping[str, Any], splits: Splits) -> Recipe:

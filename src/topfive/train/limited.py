@@ -14,9 +14,10 @@ from topfive.data import Splits
 from topfive.errors import LimitsError
 from topfive.evaluate.limits import Limits, amount, stated
 from topfive.recipe import Recipe, recipe_from
-from topfive.train.choice import ENOUGH, MOST, SECONDS, epoch_seconds, for_training, warmed_up, whole
+from topfive.train.choice import ENOUGH, MOST, SECONDS, for_training, warmed_up, whole
 from topfive.train.ladder import ladder
 from topfive.train.loop import Watch
+from topfive.train.pace import epoch_seconds
 from topfive.train.weighed import MARGIN, Weighed, facts_of, least_bytes, weigh
 
 PROPORTION = 0.8  # a smaller relative takes at least this share of the time that its operations let expect

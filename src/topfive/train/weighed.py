@@ -15,8 +15,8 @@ from topfive.export.int8 import calibration_images, to_int8
 from topfive.nn.measure import count_macs, count_params
 from topfive.recipe import Recipe
 from topfive.spec import Facts
-from topfive.train.choice import fed
 from topfive.train.finish import held_out, labels_of
+from topfive.train.pace import fed
 from topfive.train.plan import build
 
 MARGIN = 0.9  # of the latency that the choice may use: another day, another process, and it may be slower
