@@ -103,7 +103,7 @@ def step_seconds(objective: nn.Module, images: Tensor, targets: Tensor) -> float
         Placement(n, True): _trial(Placement(n, True), objective, images, targets) for n in {1, available_cores()}
     }
     step = trials[_fastest(trials)]
-    return statistics.median(step() for _ in range(ROUNDS))
+    return statistics.fmean(step() for _ in range(2 * ROUNDS))  # of many steps the slow ones count too
 
 
 def enough(images: Tensor) -> int:
