@@ -51,7 +51,7 @@ def test_the_quicker_network_where_it_does_not(speed):
 def test_epochs_fill_the_time(speed, seconds):
     speed.update(resnet20_cifar=2.1, lenet5=1e9)
     found = chosen(DIGITS, {"time": seconds}, Heard())
-    assert found.epochs == min(choice.MOST, int(choice.for_training(seconds) / 2.1))
+    assert found.epochs == min(choice.MOST, round(choice.for_training(seconds) / 2.1))
 
 
 def photographs(count=8):

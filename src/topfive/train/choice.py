@@ -15,8 +15,8 @@ from topfive.train.placement import available_cores
 from topfive.train.recipes import fine_tune, is_small, quick, recipe_named
 
 SECONDS = 600.0  # where no time is stated
-# Share of it that whole epochs may fill, less SHIPPING: no two minutes of a machine are alike.  Where that was too
-# little, the last steps are left out.
+# Share of it that whole epochs fill, less SHIPPING.  No two minutes of a machine are alike: where that was too little,
+# the last steps are left out, which costs less than an epoch too few.
 USED = 0.97
 SMALL = ("resnet20_cifar", "lenet5")  # for images of up to SMALL_SIDE pixels, from strong to quick
 PHOTOGRAPHS = "tf_efficientnet_lite0"  # for larger ones, from the built-in weights
@@ -58,7 +58,7 @@ def _of_small_images(splits: Splits, settings: Mapping[str, Any], seconds: float
     """The strongest network that sees the images often enough, and how often."""
     for name in SMALL:
         recipe = recipe_from({**dataclasses.asdict(quick(spec(name), splits)), **settings})
-        epochs = int(seconds / epoch_seconds(recipe, splits))
+        epochs = round(seconds / epoch_seconds(recipe, splits))
         if epochs >= ENOUGH:
             break
     return recipe, epochs
@@ -69,7 +69,7 @@ def _of_photographs(splits: Splits, settings: Mapping[str, Any], seconds: float)
     base = dataclasses.replace(fine_tune(spec(PHOTOGRAPHS), splits), img_size=SIDES[0])
     closest = epoch_seconds(recipe_from({**dataclasses.asdict(base), **settings}), splits)
     for side in SIDES:
-        epochs = int(seconds / (closest * (side / SIDES[0]) ** 2))
+        epochs = round(seconds / (closest * (side / SIDES[0]) ** 2))
         if epochs >= ENOUGH:
             break
     return recipe_from({**dataclasses.asdict(base), "img_size": side, **settings}), epochs
