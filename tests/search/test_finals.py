@@ -10,6 +10,8 @@ from topfive.models import spec
 from topfive.search import finals
 from topfive.search.spaces.cells import Size, pnas
 from topfive.search.trial import Failure, Measurement, Trial
+from topfive.train import Run
+from topfive.train.fit import Silent
 from topfive.train.found import read_found
 
 SPACE = pnas("tiny", ("separable_3x3", "max_3x3"), 1, Size(1, 4, 8, 1))
@@ -85,3 +87,32 @@ def test_both_have_one_recipe_and_one_cost():
     differing = {key for key in vars(ours) if getattr(ours, key) != getattr(theirs, key)}
     assert differing == {"model"}
     assert spec(hand_made.model).facts.input_size == ours.img_size == 8
+
+
+def test_runs_of_another_winner_make_way_and_stay(tmp_path):
+    def begun(name, model):
+        (tmp_path / name).mkdir()
+        with Run(tmp_path / name) as run:
+            settings = {"recipe": {"model": model}, "data": {"fingerprint": "", "classes": []}, "environment": {}}
+            run.write_config(
+                {**settings, "preprocess": {"size": 8}, "placement": {"threads": 1, "channels_last": True}}
+            )
+        (tmp_path / name / "kept").write_text(model)
+
+    class Heard(Silent):
+        lines = ()
+
+        def note(self, text):
+            self.lines += (text,)
+
+    heard = Heard()
+    finals.set_aside(tmp_path, ("lenet5", "alexnet"), heard)
+    begun("winner", "lenet5")
+    finals.set_aside(tmp_path, ("lenet5", "alexnet"), heard)
+    assert heard.lines == ()
+    begun("rival", "alexnet")
+    begun("winner-1", "an older one")
+    finals.set_aside(tmp_path, ("resnet18", "alexnet"), heard)
+    kept = {path.name: (path / "kept").read_text() for path in tmp_path.iterdir()}
+    assert kept == {"winner-1": "an older one", "winner-2": "lenet5", "rival-1": "alexnet"}
+    assert len(heard.lines) == 2

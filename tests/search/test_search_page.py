@@ -25,7 +25,7 @@ def trial(number, accuracy, *, latency=None, copy_of=None):
     return Trial(number, number // 8, (number,), str(number), MODEL, outcome, accuracy, copy_of)
 
 
-def contents(comparison=None, trials=None):
+def contents(comparison=None, trials=None, again=()):
     trials = [trial(number, 0.5 + number / 100) for number in range(30)] if trials is None else trials
     return Contents(
         title="night",
@@ -34,6 +34,7 @@ def contents(comparison=None, trials=None):
         strategy="evolution",
         winner=trials[-1],
         trials=trials,
+        again=again,
         drawings={title: svg(diagram, title) for title, diagram in diagrams(MODEL).items()},
         charts=[history_chart(trials)],
         comparison=comparison,
@@ -63,6 +64,15 @@ def test_a_search_by_itself_has_no_result(compared):
     with_result = Page(render(contents(compared(0.9, 0.5))))
     keys = [attributes["id"] for attributes in with_result.all("section")]
     assert keys == ["result", "network", "history", "costs", "trials", "settings"]
+
+
+def test_a_second_look_stands_beside_the_first():
+    looked = [trial(29, 0.85), trial(28, 0.9), trial(27, None)]
+    html = render(contents(again=looked))
+    assert "Second look" in html
+    assert html.index('78.00%</td><td class="number">90.00%') < html.index('79.00%</td><td class="number">85.00%')
+    assert '77.00%</td><td class="number">diverged &lt;script&gt;' in html
+    assert "its second, 4 times as long" in html
 
 
 def test_the_page_needs_nothing_beside_it_and_draws_the_cell():

@@ -210,6 +210,7 @@ def _contract(outcome: Outcome) -> dict[str, Any]:
         "model": outcome.winner.model,
         "trial": outcome.winner.number,
         "reward": outcome.winner.reward,
+        "second_look": [{"trial": trial.number, "reward": trial.reward} for trial in outcome.again],
     }
     if outcome.comparison is None:
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from topfive.data import Splits
 from topfive.data.places import cache_folder
-from topfive.errors import LimitsError
+from topfive.errors import LimitsError, shown
 from topfive.models import spec
 from topfive.recipe import Recipe, recipe_from
 from topfive.report.comparison import Comparison, compare
@@ -92,7 +93,11 @@ def train_both(
     seed: int,
     watch: Watch,
 ) -> Comparison:
-    """Both runs, each in at most so many seconds, and how they compare; what is finished already stays."""
+    """Both runs, each in at most so many seconds, and how they compare; what is finished already stays.
+
+    Runs of what was the best before the search went on are kept under other names.
+    """
+    set_aside(folder, models, watch)
     epochs = min(epochs_within(model, splits, seconds, seed) for model in models)
     watch.note(f"the winner and its rival learn {epochs} {'epoch' if epochs == 1 else 'epochs'} each, by one recipe")
     for name, model in zip((WINNER, RIVAL), models, strict=True):
@@ -107,6 +112,19 @@ def train_both(
             )
             fit(recipe, splits, run, "cpu", around)
     return compare([folder / WINNER, folder / RIVAL])
+
+
+def set_aside(folder: Path, models: tuple[str, str], watch: Watch) -> None:
+    """Other names for both runs, where one of them is of another network than it should be."""
+    trained = {name: _model_of(folder / name) for name in (WINNER, RIVAL)}
+    if all(was in (None, model) for was, model in zip(trained.values(), models, strict=True)):
+        return
+    for name, was in trained.items():
+        if was is not None:
+            numbered = (folder / f"{name}-{number}" for number in itertools.count(1))
+            other = next(path for path in numbered if not path.exists())
+            (folder / name).rename(other)
+            watch.note(f"{was}, trained before the search went on, stays in {shown(other)}")
 
 
 def recipe_of(model: str, splits: Splits, epochs: int, seconds: float | None, seed: int) -> Recipe:
@@ -125,3 +143,11 @@ def epochs_within(model: str, splits: Splits, seconds: float, seed: int) -> int:
 def _latency(trial: Trial) -> float:
     assert isinstance(trial.outcome, Measurement)
     return trial.outcome.latency or 0.0
+
+
+def _model_of(folder: Path) -> str | None:
+    """The network of the run that was begun there."""
+    if not folder.is_dir():
+        return None
+    with Run(folder) as run:
+        return None if run.config is None else str(run.config["recipe"]["model"])

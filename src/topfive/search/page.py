@@ -17,6 +17,7 @@ from topfive.report.page import document
 from topfive.report.section import Section
 from topfive.report.wording import amount, chance, duration, percent, points
 from topfive.search.search import reasons
+from topfive.search.second import LONGER
 from topfive.search.trial import Measurement, Trial
 
 OPEN = 20  # rows that are seen at once
@@ -25,8 +26,10 @@ MOST = 500
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """A search as its page tells it; `drawings` are SVG files by what they show, `comparison` None where nothing was
-    trained after it: else of the winner and its rival, in this order.
+    """A search as its page tells it.
+
+    `again` are its best trials as the second look measured them, if there was one; `drawings` are SVG files by what
+    they show; `comparison` is None where nothing was trained after it, else of the winner and its rival, in this order.
     """
 
     title: str
@@ -35,6 +38,7 @@ class Contents:
     strategy: str
     winner: Trial
     trials: Sequence[Trial]
+    again: Sequence[Trial]
     drawings: Mapping[str, str] = field(repr=False)
     charts: Sequence[Chart]
     comparison: Comparison | None
@@ -104,7 +108,8 @@ def scores(contents: Contents) -> Section | None:
 def network(contents: Contents) -> Section:
     winner = contents.winner.outcome
     assert isinstance(winner, Measurement)
-    told = f"Trial {contents.winner.number} reached {percent(winner.accuracy)} in its short training."
+    training = f"its second, {LONGER} times as long" if contents.again else "its short training"
+    told = f"Trial {contents.winner.number} reached {percent(winner.accuracy)} in {training}."
     drawings = [Drawing(title, _uri(drawing)) for title, drawing in contents.drawings.items()]
     view = {"drawings": drawings, "told": told, "file": contents.genotype}
     return Section("network", "The network found", "searched_network.html", view)
@@ -146,13 +151,42 @@ def trials(contents: Contents) -> Section:
     return Section("trials", "Trials", "searched_trials.html", view)
 
 
+def second_look(contents: Contents) -> Section | None:
+    """Both measurements of the best, side by side."""
+    first = {trial.number: trial for trial in contents.trials}
+    ordered = sorted(contents.again, key=lambda look: (-(look.reward or -1.0), look.number))
+    rows = [
+        [str(trial.number), *(_reached(look) for look in (first[trial.number], trial)), trial.model]
+        for trial in ordered
+    ]
+    note = (
+        f"The best of many short trainings is partly the luckiest: the {len(rows)} best were trained {LONGER} times as "
+        "long from other random weights, and the best of these was taken."
+    )
+    headings = ["Trial", "First look", "Second look", "Network"]
+    view = {"counted": note, "headings": headings, "open": rows, "folded": (), "reasons": ()}
+    return Section("second-look", "Second look", "searched_trials.html", view) if rows else None
+
+
 def made(contents: Contents) -> Section:
     tables = [("Search", contents.settings), ("Environment", contents.environment)]
     filled = [(name, list(values.items())) for name, values in tables if values]
     return Section("settings", "How it was searched", "made.html", {"tables": filled})
 
 
-SECTIONS: tuple[Callable[[Contents], Section | None], ...] = (result, network, history, scores, trials, made)
+SECTIONS: tuple[Callable[[Contents], Section | None], ...] = (
+    result,
+    network,
+    history,
+    scores,
+    second_look,
+    trials,
+    made,
+)
+
+
+def _reached(trial: Trial) -> str:
+    return percent(trial.outcome.accuracy) if isinstance(trial.outcome, Measurement) else trial.outcome.reason
 
 
 def _row(trial: Trial, timed: bool) -> list[Any]:

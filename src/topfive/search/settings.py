@@ -21,6 +21,7 @@ from topfive.search.admission import Limits
 from topfive.search.objective import objective_named
 from topfive.search.plan import Plan
 from topfive.search.proxy import Proxy
+from topfive.search.second import SHARE
 from topfive.search.spaces import space_named
 from topfive.search.strategies import strategy_named
 from topfive.search.transfer import Reduced, Transfer
@@ -107,8 +108,8 @@ class Budget:
 
     @property
     def search_seconds(self) -> float | None:
-        """What is left for the search."""
-        return None if self.time is None else max(1.0, self.time - 2 * self.train_time)
+        """What is left for the search, once the second look has its share."""
+        return None if self.time is None else max(1.0, (1 - SHARE) * (self.time - 2 * self.train_time))
 
 
 @dataclass(frozen=True, kw_only=True)

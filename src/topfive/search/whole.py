@@ -26,6 +26,7 @@ from topfive.search.page import Contents, write_page
 from topfive.search.plots import front_chart, history_chart
 from topfive.search.protocols import Executor, Watch
 from topfive.search.search import search
+from topfive.search.second import look_again
 from topfive.search.settings import Config, write_config
 from topfive.search.smallest import check_limit
 from topfive.search.trial import Trial
@@ -39,10 +40,14 @@ WatchSearch = Callable[[float], AbstractContextManager[Watch]]  # takes the seco
 
 @dataclass(frozen=True)
 class Outcome:
-    """`comparison` is of the winner and its rival, None where no training followed the search."""
+    """`again` are the best of the trials as a second look measured them, if there was one.
+
+    `comparison` is of the winner and its rival, None where no training followed the search.
+    """
 
     folder: Path
     trials: Sequence[Trial] = field(repr=False)
+    again: Sequence[Trial] = field(repr=False)
     winner: Trial
     comparison: Comparison | None
 
@@ -64,7 +69,10 @@ def whole(
         taken = journal.seconds
         with watch(taken) as watching:
             trials = search(plan, executor, journal, Ends(budget.trials, budget.search_seconds), watching)
-    winner = finals.winner_of(trials, len(splits.classes), settings.max_latency)
+    looked = time.monotonic()
+    again, before = look_again(folder, plan, trials, executor, training)
+    taken += max(0.0, before - (time.monotonic() - looked))  # in its former lives
+    winner = finals.winner_of(again or trials, len(splits.classes), settings.max_latency)
     finals.write_winner(folder, plan.space, winner)
     charts = _charts(trials, config)
     drawings = {title: svg(diagram, title) for title, diagram in diagrams(winner.model).items()}
@@ -80,6 +88,7 @@ def whole(
         strategy=settings.strategy,
         winner=winner,
         trials=trials,
+        again=again,
         drawings=drawings,
         charts=list(charts.values()),
         comparison=comparison,
@@ -88,7 +97,7 @@ def whole(
         environment={**environment(), "cores": len(os.sched_getaffinity(0))},
     )
     write_page(folder / PAGE, contents)
-    return Outcome(folder, trials, winner, comparison)
+    return Outcome(folder, trials, again, winner, comparison)
 
 
 def _charts(trials: Sequence[Trial], config: Config) -> dict[str, Chart]:
