@@ -99,6 +99,7 @@ def searched(what: str, flags: list[str], options: argparse.Namespace) -> dict[s
             "failed": sum("failure" in trial for trial in new),
             "model": model,
             "reward": max(trial.get("reward", 0.0) for trial in new),
+            "second_look": json.loads(taken.stdout.splitlines()[-1])["second_look"],
             "macs": spec(model).facts.macs,
             "wall_seconds": taken.wall_seconds,
             "processor_seconds": taken.processor_seconds,

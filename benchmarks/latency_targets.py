@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from topfive.train.found import read_found
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
 FRONT = Path(__file__).parents[1] / "docs" / "search" / "latency_front.svg"
-AGAIN = 3  # measurements in fresh processes
+AGAIN = 5  # measurements in fresh processes, whose median counts
 ALLOWED = 1.15  # times the target
 
 
@@ -72,8 +73,8 @@ def searched(target: str, classes: int, flags: list[str], options: argparse.Name
         "macs": found.measured["macs"],
         "searched_ms": found.measured["latency"],
         "again_ms": [1e3 * latency for latency in again],
-        "ratio": min(again) / wanted,
-        "met": min(again) <= ALLOWED * wanted,
+        "ratio": statistics.median(again) / wanted,
+        "met": statistics.median(again) <= ALLOWED * wanted,
         "points": [[line["latency"], line["accuracy"]] for line in lines[:-1] if "latency" in line],
         "wall_seconds": taken.wall_seconds,
         "processor_seconds": taken.processor_seconds,
