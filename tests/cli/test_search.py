@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from topfive.cli import run, search_data
+from topfive.search import second
 from topfive.search.executors import in_process
 from topfive.search.settings import read_config
 from topfive.search.spaces import SPACES, Named
@@ -121,6 +122,24 @@ def test_a_search_writes_what_it_found(tmp_path, capsys):
     assert read_config(out).settings.space == "tiny"
     _, err = said(capsys, 2, *SHORT, "--trials", "4", "--out", str(out))
     assert "already holds a run" in err
+
+
+def test_a_second_look_decides_between_the_best(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(second, "ONE_IN", 2)
+    out = tmp_path / "found"
+    lines, err = said(capsys, 0, *SHORT, "--trials", "6", "--out", str(out))
+    *trials, result = lines
+    looked = {look["trial"]: look["reward"] for look in result["second_look"]}
+    ranked = sorted(
+        (line for line in trials if "copy_of" not in line), key=lambda line: (-line["reward"], line["trial"])
+    )
+    assert list(looked) == [line["trial"] for line in ranked[:3]]
+    assert result["reward"] == looked[result["trial"]] == max(looked.values())
+    assert read_found(out / "genotype.json").measured["reward"] == result["reward"]
+    assert "3 of 3: trial" in err
+    assert "Second look" in (out / "search.html").read_text()
+    again, _ = said(capsys, 0, "search", "--resume", str(out), "--json")
+    assert again[-1] == result
 
 
 def test_a_search_that_goes_on_is_the_one_that_was_not_interrupted(tmp_path, capsys):
