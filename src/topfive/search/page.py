@@ -108,7 +108,7 @@ def scores(contents: Contents) -> Section | None:
 def network(contents: Contents) -> Section:
     winner = contents.winner.outcome
     assert isinstance(winner, Measurement)
-    training = f"its second, {LONGER} times as long" if contents.again else "its short training"
+    training = f"its second training, {LONGER} times as long" if contents.again else "its short training"
     told = f"Trial {contents.winner.number} reached {percent(winner.accuracy)} in {training}."
     drawings = [Drawing(title, _uri(drawing)) for title, drawing in contents.drawings.items()]
     view = {"drawings": drawings, "told": told, "file": contents.genotype}
