@@ -65,7 +65,7 @@ def test_scaling_writes_table_plot_and_page_and_goes_on(
     assert "processor time" in printed
 
     assert cli.run([*COMMAND, "--out", str(out), "--seed", "1"]) == 2
-    assert "seed 0 in the journal, 1 now" in capsys.readouterr().err
+    assert "seed 0 then, 1 now" in capsys.readouterr().err
     assert len(trained) == before
 
 

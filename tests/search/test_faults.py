@@ -340,17 +340,17 @@ def moved(choices):
     [
         (
             {"space": replace(toys.SPACE, settings={"size": 7})},
-            "space.settings.size 6 in the journal, 7 now",
+            "space.settings.size 6 then, 7 now",
         ),
-        ({"space": replace(toys.SPACE, name="joy")}, 'space.name "toy" in the journal, "joy" now'),
+        ({"space": replace(toys.SPACE, name="joy")}, 'space.name "toy" then, "joy" now'),
         ({"space": replace(toys.SPACE, model=moved)}, "trial . was toy:.*, now it is toy:"),
-        ({"strategy": toys.uniform}, 'strategy "climb" in the journal, "uniform" now'),
-        ({"evaluate": toys.Misbehaving(("raises",))}, r"evaluator \"Toy\(\)\" in the journal, \"Misbehaving\(.*raises"),
+        ({"strategy": toys.uniform}, 'strategy "climb" then, "uniform" now'),
+        ({"evaluate": toys.Misbehaving(("raises",))}, r"evaluator \"Toy\(\)\" then, \"Misbehaving\(.*raises"),
         ({"admit": Limits(32, 10)}, "admission"),
-        ({"seed": 4}, "seed 3 in the journal, 4 now"),
-        ({"round": 9}, "round 8 in the journal, 9 now"),
-        ({"seed": 4, "round": 9}, "seed 3 in the journal, 4 now; round 8 in the journal, 9 now"),
-        ({"asked": {"data": "a"}}, 'asked.data null in the journal, "a" now'),
+        ({"seed": 4}, "seed 3 then, 4 now"),
+        ({"round": 9}, "round 8 then, 9 now"),
+        ({"seed": 4, "round": 9}, "seed 3 then, 4 now; round 8 then, 9 now"),
+        ({"asked": {"data": "a"}}, 'asked.data null then, "a" now'),
     ],
 )
 def test_f10_an_edited_search_is_refused_with_the_difference(tmp_path, edited, said):

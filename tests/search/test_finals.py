@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from heard import Heard
 from topfive.data import open_data
 from topfive.errors import LimitsError
 from topfive.models import spec
@@ -11,7 +12,6 @@ from topfive.search import finals
 from topfive.search.spaces.cells import Size, pnas
 from topfive.search.trial import Failure, Measurement, Trial
 from topfive.train import Run
-from topfive.train.fit import Silent
 from topfive.train.found import read_found
 
 SPACE = pnas("tiny", ("separable_3x3", "max_3x3"), 1, Size(1, 4, 8, 1))
@@ -99,17 +99,11 @@ def test_runs_of_another_winner_make_way_and_stay(tmp_path):
             )
         (tmp_path / name / "kept").write_text(model)
 
-    class Heard(Silent):
-        lines = ()
-
-        def note(self, text):
-            self.lines += (text,)
-
     heard = Heard()
     finals.set_aside(tmp_path, ("lenet5", "alexnet"), heard)
     begun("winner", "lenet5")
     finals.set_aside(tmp_path, ("lenet5", "alexnet"), heard)
-    assert heard.lines == ()
+    assert heard.lines == []
     begun("rival", "alexnet")
     begun("winner-1", "an older one")
     finals.set_aside(tmp_path, ("resnet18", "alexnet"), heard)

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from faults import toys
+from heard import Heard
 from topfive.data import open_data
 from topfive.errors import DivergedError, StoppedError
 from topfive.recipe import Recipe
@@ -27,14 +28,6 @@ PLAN = Plan(toys.SPACE, toys.uniform, toys.Toy(), Accuracy(), seed=3)
 
 def trials(count):
     return search(PLAN, in_process, MemoryJournal(), Ends(trials=count))
-
-
-class Heard(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def note(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture

@@ -5,22 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
+from heard import Heard
 from topfive.data import ArrayDataset, open_data
 from topfive.models import spec
 from topfive.train import choice
 from topfive.train.choice import chosen, network_for, warmed_up
-from topfive.train.fit import Silent
 from topfive.train.recipes import paper, quick
 
 DIGITS = open_data("digits")
-
-
-class Heard(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def note(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture

@@ -6,26 +6,18 @@ import math
 
 import pytest
 
+from heard import Heard
 from topfive.data import open_data
 from topfive.errors import LimitsError
 from topfive.evaluate.limits import Cost, Limits
 from topfive.spec import Facts
 from topfive.train import limited
-from topfive.train.fit import Silent
 from topfive.train.limited import chosen_within
 from topfive.train.weighed import MARGIN, Weighed
 
 DIGITS = open_data("digits")
 NETWORKS = {"resnet20_cifar": 8, "scaled:d1-w0.5-s32:resnet20_cifar": 4, "lenet5": 1}  # how large, in a unit of ours
 MILLION, MILLISECOND, KILOBYTE = 1_000_000, 1e-3, 1000
-
-
-class Heard(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def note(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -59,7 +59,7 @@ class TrainingProgress:
         self._printed = time.monotonic()
         self._total = 0
 
-    def __enter__(self) -> TrainingProgress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -89,7 +89,11 @@ class TrainingProgress:
                 line += f"  val {name} {entry[key]:.2%}  val nll {entry['val_nll']:.4f}"
         if "side" in entry:
             line += f"  at {entry['side']} pixels"
-        self._console.print(f"{line}  lr {entry['lr']:.2e}  {entry['seconds']:.0f} s")
+        self.line(f"{line}  lr {entry['lr']:.2e}  {entry['seconds']:.0f} s")
+
+    def line(self, text: str) -> None:
+        """What stays to be read, above the bar."""
+        self._console.print(text, markup=False)
         self._printed = time.monotonic()
 
     def _advance(self, what: str, done: int, total: int, detail: str) -> None:

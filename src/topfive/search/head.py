@@ -44,7 +44,7 @@ def differences(found: Any, wanted: Any, place: str = "") -> Iterator[str]:
         for name in {**found, **wanted}:
             yield from differences(found.get(name), wanted.get(name), f"{place}.{name}" if place else name)
     elif found != wanted:
-        yield f"{place} {shown(json.dumps(found))} in the journal, {shown(json.dumps(wanted))} now"
+        yield f"{place} {shown(json.dumps(found))} then, {shown(json.dumps(wanted))} now"
 
 
 def parse(line: bytes, path: Path) -> dict[str, Any]:

@@ -196,6 +196,11 @@ def new_folder(wanted: Path | None, name: str) -> Path:
         if wanted.exists() and not wanted.is_dir():
             raise UsageError("run folder", wanted, "it is a file", "Use another --out")
         return wanted
+    return free_folder(name)
+
+
+def free_folder(name: str) -> Path:
+    """The first that does not exist of runs/name, runs/name-2, ..."""
     candidate, number = Path("runs") / name, 1
     while candidate.exists():
         number += 1
