@@ -19,7 +19,7 @@ DIGITS = open_data("digits")
 def speed(monkeypatch):
     """Seconds that an epoch takes, by network."""
     seconds = {}
-    monkeypatch.setattr(choice, "epoch_seconds", lambda recipe, splits: seconds[recipe.model])
+    monkeypatch.setattr(choice, "epoch_seconds", lambda recipe, splits, within: seconds[recipe.model])
     return seconds
 
 

@@ -41,7 +41,7 @@ def world(monkeypatch):
     monkeypatch.setattr(limited, "weigh", weigh)
     monkeypatch.setattr(limited, "facts_of", facts_of)
     monkeypatch.setattr(limited, "ladder", lambda splits: [{"model": name} for name in NETWORKS])
-    monkeypatch.setattr(limited, "epoch_seconds", lambda recipe, splits: float(NETWORKS[recipe.model]))
+    monkeypatch.setattr(limited, "epoch_seconds", lambda recipe, splits, within: float(NETWORKS[recipe.model]))
     return weighed
 
 

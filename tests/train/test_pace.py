@@ -35,12 +35,13 @@ def clock(monkeypatch):
 
     class Clock:
         network, drawing, moving = 1.0, 0.0, 0.0
-        images = ()
+        images, looked = (), ()
 
     parts = itertools.cycle(("drawing", "moving"))
 
-    def step_seconds(objective, images, targets):
+    def step_seconds(objective, images, targets, looked):
         Clock.images += (tuple(images.shape),)
+        Clock.looked += (looked,)
         return Clock.network
 
     def repeated(act):
@@ -64,6 +65,12 @@ def test_a_step_draws_its_images_and_moves_the_weights(clock):
     assert pace.epoch_seconds(recipe(), DIGITS) == pytest.approx(1.75 * before)
 
 
+def test_it_looks_the_longer_the_more_is_to_be_planned(clock):
+    for within in (0.0, 100.0, 1e6):
+        pace.epoch_seconds(recipe(), DIGITS, within)
+    assert clock.looked == (0.0, 100 * pace.LOOK, pace.LONGEST)
+
+
 def test_a_few_photographs_tell_the_pace_of_a_batch(clock):
     splits = photographs()
     wanted = recipe_from({"model": "mobilenet_v2", "batch_size": 64, "img_size": 224, "epochs": 10})
@@ -77,7 +84,7 @@ def test_a_few_photographs_tell_the_pace_of_a_batch(clock):
 def test_growing_images_cost_less(monkeypatch):
     seen = []
 
-    def by_pixels(recipe, splits, preprocess, state, epoch):
+    def by_pixels(recipe, splits, preprocess, state, epoch, looked):
         side = pace.side_at(recipe, preprocess.side, epoch)
         seen.append(side)
         return side**2

@@ -68,9 +68,19 @@ def test_a_few_photographs_tell_the_speed(shape, few):
     assert placements.enough(torch.empty(shape)) == few
 
 
-def test_a_step_takes_the_mean_of_its_rounds_in_the_fastest_placement(monkeypatch):
-    seconds = iter([9.0, *[1.0] * placements.ROUNDS, *[1.5, 2.5] * placements.ROUNDS])
+@pytest.mark.parametrize(
+    ("looked", "timed", "expected"),
+    [
+        (0.0, [1.5, 2.5] * 5, (5 * 1.5 + 4 * 2.5) / 9),
+        (30.0, [1.5] * 19 + [9.0], 1.5),  # a hiccup does not count
+        (50.0, [1.0] * 14 + [9.0] * 4, (14 * 1.0 + 3 * 9.0) / 17),  # what is often slow does
+    ],
+)
+def test_a_step_takes_the_mean_of_its_rounds_in_the_fastest_placement(monkeypatch, looked, timed, expected):
+    seconds = iter([9.0, *[1.0] * placements.ROUNDS, *timed])
     monkeypatch.setattr(placements, "available_cores", lambda: 1)
     monkeypatch.setattr(placements, "_trial", lambda *_: seconds.__next__)
     objective = Objective(create_model("lenet5"), cross_entropy, recipe_from({"model": "lenet5"}))
-    assert placements.step_seconds(objective, torch.empty(4, 1, 32, 32), torch.zeros(4)) == 2.0
+    images, targets = torch.empty(4, 1, 32, 32), torch.zeros(4)
+    assert placements.step_seconds(objective, images, targets, looked) == pytest.approx(expected)
+    assert next(seconds, None) is None

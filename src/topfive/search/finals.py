@@ -136,7 +136,7 @@ def recipe_of(model: str, splits: Splits, epochs: int, seconds: float | None, se
 
 def epochs_within(model: str, splits: Splits, seconds: float, seed: int) -> int:
     """As many as there is time for on this machine, and no more than help."""
-    taken = epoch_seconds(recipe_of(model, splits, ENOUGH, None, seed), splits)
+    taken = epoch_seconds(recipe_of(model, splits, ENOUGH, None, seed), splits, seconds)
     return min(MOST, max(1, int(for_training(seconds) / taken)))
 
 

@@ -58,7 +58,7 @@ def _of_small_images(splits: Splits, settings: Mapping[str, Any], seconds: float
     """The strongest network that sees the images often enough, and how often."""
     for name in SMALL:
         recipe = recipe_from({**dataclasses.asdict(quick(spec(name), splits)), **settings})
-        epochs = round(seconds / epoch_seconds(recipe, splits))
+        epochs = round(seconds / epoch_seconds(recipe, splits, seconds))
         if epochs >= ENOUGH:
             break
     return recipe, epochs
@@ -67,7 +67,7 @@ def _of_small_images(splits: Splits, settings: Mapping[str, Any], seconds: float
 def _of_photographs(splits: Splits, settings: Mapping[str, Any], seconds: float) -> tuple[Recipe, int]:
     """The closest look that is often enough, and how often; only the closest is timed: the others cost as pixels do."""
     base = dataclasses.replace(fine_tune(spec(PHOTOGRAPHS), splits), img_size=SIDES[0])
-    closest = epoch_seconds(recipe_from({**dataclasses.asdict(base), **settings}), splits)
+    closest = epoch_seconds(recipe_from({**dataclasses.asdict(base), **settings}), splits, seconds)
     for side in SIDES:
         epochs = round(seconds / (closest * (side / SIDES[0]) ** 2))
         if epochs >= ENOUGH:

@@ -96,7 +96,7 @@ class Walk:
         """The first of those that has the time to see the images often enough, else the quickest to train."""
         quickest: Weighed | None = None
         for found in self.fitting(recipes):
-            self._epoch[found.recipe] = epoch_seconds(found.recipe, self.splits)
+            self._epoch[found.recipe] = epoch_seconds(found.recipe, self.splits, max(0.0, self._left()))
             self._pace = self._pace or self._epoch[found.recipe] / found.cost.macs
             if self.epochs(found) >= ENOUGH:
                 return found

@@ -22,10 +22,12 @@ from topfive.train.state import State, at_step_0
 
 LEAST, MOST = 3, 15  # times that a part of a step is timed
 LONG = 1.0  # seconds, after which it is timed no more
+LOOK, LONGEST = 0.004, 3.0  # share of the time to be planned, and seconds at most, that steps of one size are timed for
 
 
-def epoch_seconds(recipe: Recipe, splits: Splits) -> float:
-    """What an epoch takes, by steps of the least and of the final size.
+def epoch_seconds(recipe: Recipe, splits: Splits, within: float = 0.0) -> float:
+    """What an epoch takes, by steps of the least and of the final size; looked at the longer, the more seconds `within`
+    are to be planned.
 
     Sizes between are taken to cost as their pixels do, and an image that is only answered a third of one learnt from;
     the epochs are shared among the sizes as the recipe's own are.  Reading files is not timed.
@@ -36,20 +38,24 @@ def epoch_seconds(recipe: Recipe, splits: Splits) -> float:
     sides = [side_at(recipe, preprocess.side, epoch) for epoch in range(recipe.epochs)]
     step = {}  # seconds, by pixels
     for side in sorted({sides[0], sides[-1]}):
-        step[side**2] = whole_step_seconds(recipe, splits, preprocess, state, sides.index(side))
+        step[side**2] = whole_step_seconds(
+            recipe, splits, preprocess, state, sides.index(side), min(LONGEST, LOOK * within)
+        )
     each = np.interp([side**2 for side in sides], list(step), list(step.values()))
     answered = step[sides[-1] ** 2] * len(splits.val) / batch / 3
     return max(1, len(splits.train) // batch) * float(each.mean()) + answered
 
 
-def whole_step_seconds(recipe: Recipe, splits: Splits, preprocess: Preprocess, state: State, epoch: int) -> float:
+def whole_step_seconds(
+    recipe: Recipe, splits: Splits, preprocess: Preprocess, state: State, epoch: int, looked: float
+) -> float:
     """Drawing a batch as epoch `epoch` does, the network's way there and back, and moving the weights of `state`."""
     batch = min(recipe.batch_size, len(splits.train))
     few = enough(torch.empty(batch, 1, preprocess.side, preprocess.side))
     batches = MemoryBatches(noise(splits, preprocess, max(few, recipe.aug_repeats)), recipe, preprocess)
     objective = Objective(state.model, cross_entropy, recipe)
     images, targets = batches.at(epoch, 0)
-    network = step_seconds(objective, images, targets)  # and its threads, which the rest uses too
+    network = step_seconds(objective, images, targets, looked)  # and its threads, which the rest uses too
     drawing = repeated(lambda: batches.at(epoch, 0))
     objective(images, targets).backward()
     return (network + drawing) * batch / len(images) + repeated(lambda: _move(state))
