@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--seed", action="append", type=int, help="default: 0, 1, 2")
     parser.add_argument("--images", type=int, help="train on so many only; a trial, not the benchmark")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--summary", action="store_true", help="only say what the lines show")
+    parser.add_argument("--summary", action="store_true", help="only say what the lines show, of --seed where given")
     parser.add_argument("--here", help="one run, in this process: its line as JSON")
     parser.add_argument("flags", nargs="*", help="for topfive train, after --")
     options = parser.parse_args()
@@ -67,7 +67,8 @@ def main() -> None:
             append(options.results, {**wanted, **json.loads(measure.run(command).stdout.splitlines()[-1])})
         except subprocess.CalledProcessError as error:
             print(f"# failed with {error.returncode}: {wanted}", file=sys.stderr, flush=True)
-    print(summary(finished(options.results)), flush=True)
+    shown = [line for line in finished(options.results) if not options.seed or line["seed"] in options.seed]
+    print(summary(shown), flush=True)
 
 
 def plan(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
