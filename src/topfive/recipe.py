@@ -45,7 +45,8 @@ class Recipe:
     )
     batch_size: Count = Field(default=128, description="images a step")
     grad_accum_steps: Count = Field(
-        default=1, description="parts that a batch goes through the network in, to save memory"
+        default=1,
+        description="parts that a batch goes through the network in, side by side where that pays; norms are of a part",
     )
     aug_repeats: Count = Field(default=1, description="differing views of an image in a batch (arXiv:1901.09335)")
     sampler: Literal["shuffle", "balanced"] = Field(

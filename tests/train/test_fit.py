@@ -20,6 +20,7 @@ from topfive.train import Run, Surroundings, fit, loading, loop, plan, recipe_fr
 from topfive.train import batches as batching
 from topfive.train import checkpoint as checkpoints
 from topfive.train import placement as placements
+from topfive.train.abreast import Abreast
 from topfive.train.checkpoint import Checkpoint, load_newest
 from topfive.train.fit import Silent
 from topfive.train.state import Best, State
@@ -204,6 +205,45 @@ def test_stopped_again_and_again_is_bit_identical(tmp_path, whole, name, channel
         stop_at(step, tmp_path, recipe, channels_last=channels_last)
     go(tmp_path, recipe, channels_last=channels_last)
     assert same(tmp_path, reference), different(tmp_path, reference)
+
+
+PARTS = dataclasses.replace(RESNET, grad_accum_steps=4, start_size=8)
+
+
+@pytest.fixture
+def abreast(monkeypatch):
+    """Two parts at a time are the fastest, whatever the machine; gives the counts that runs were made with."""
+    made = []
+    start = Abreast.__init__
+    monkeypatch.setattr(Abreast, "__init__", lambda self, *given: (made.append(given[1:]), start(self, *given))[1])
+    monkeypatch.setattr(placements, "available_cores", lambda: 2)
+    monkeypatch.setattr(placements, "_fastest", lambda trials: max(trials, key=lambda each: each.abreast))
+    return made
+
+
+def test_parts_side_by_side_are_as_parts_in_turn(tmp_path, whole, abreast):
+    go(tmp_path, PARTS, threads=None)
+    assert abreast[-1] == (2, 1)
+    assert newest(tmp_path).step == LAST
+    in_turn, beside = newest(whole(PARTS)).tensors, newest(tmp_path).tensors
+    for name, tensor in in_turn.items():
+        torch.testing.assert_close(beside[name], tensor, rtol=1e-4, atol=1e-5)
+    for mine, its in zip(log(tmp_path), log(whole(PARTS)), strict=True):
+        assert mine == pytest.approx(its, rel=1e-4)
+
+
+def test_parts_side_by_side_are_resumed_to_the_same_bits(tmp_path, abreast):
+    go(tmp_path / "whole", PARTS, threads=None)
+    for step in (1, STEPS, STEPS + 2):
+        stop_at(step, tmp_path / "cut", PARTS, threads=None)
+    go(tmp_path / "cut", PARTS, threads=None)
+    assert {made for made in abreast if made} == {(1, 1), (1, 2), (2, 1)}  # the trial's arms
+    assert same(tmp_path / "cut", tmp_path / "whole"), different(tmp_path / "cut", tmp_path / "whole")
+
+
+def test_what_draws_is_not_computed_side_by_side(tmp_path, abreast):
+    go(tmp_path, dataclasses.replace(PARTS, drop_path=0.3), threads=None)
+    assert {made for made in abreast if made} == {(1, 1), (1, 2)}
 
 
 @pytest.mark.parametrize("scale", [(1.0, 1.0), (0.4, 1.0)])
@@ -525,7 +565,7 @@ def test_placement_is_measured_where_it_is_not_given(tmp_path, monkeypatch):
     monkeypatch.setattr("topfive.train.placement.ROUNDS", 1)
     go(tmp_path, threads=None, channels_last=None, placement_cache=tmp_path / "cache.json")
     placement = Run(tmp_path).config["placement"]
-    assert placement.keys() == {"threads", "channels_last", "precision", "compiled"}
+    assert placement.keys() == {"threads", "channels_last", "precision", "compiled", "abreast"}
     assert (tmp_path / "cache.json").exists()
 
 

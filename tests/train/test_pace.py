@@ -39,7 +39,7 @@ def clock(monkeypatch):
 
     parts = itertools.cycle(("drawing", "moving"))
 
-    def step_seconds(objective, images, targets, looked):
+    def step_seconds(objective, images, targets, parts, looked):
         Clock.images += (tuple(images.shape),)
         Clock.looked += (looked,)
         return Clock.network

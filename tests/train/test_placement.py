@@ -82,5 +82,22 @@ def test_a_step_takes_the_mean_of_its_rounds_in_the_fastest_placement(monkeypatc
     monkeypatch.setattr(placements, "_trial", lambda *_: seconds.__next__)
     objective = Objective(create_model("lenet5"), cross_entropy, recipe_from({"model": "lenet5"}))
     images, targets = torch.empty(4, 1, 32, 32), torch.zeros(4)
-    assert placements.step_seconds(objective, images, targets, looked) == pytest.approx(expected)
+    assert placements.step_seconds(objective, images, targets, looked=looked) == pytest.approx(expected)
     assert next(seconds, None) is None
+
+
+def test_parts_side_by_side_are_tried_where_there_are_parts(monkeypatch):
+    tried = []
+    monkeypatch.setattr(placements, "available_cores", lambda: 4)
+    monkeypatch.setattr(placements, "_fastest", lambda trials: tried.append(set(trials)) or next(iter(trials)))
+    for parts, threads in ((1, None), (2, None), (8, None), (2, 1)):
+        choose(create_model("lenet5"), parts=parts, threads=threads, channels_last=True)
+    in_turn = {Placement(1, True), Placement(4, True)}
+    assert tried == [in_turn, {*in_turn, Placement(2, True, abreast=2)}, {*in_turn, Placement(2, True, abreast=2)}]
+
+
+def test_processors_are_lent_and_given_back():
+    before = torch.get_num_threads()
+    with Placement(1, True, abreast=2).whole():
+        assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == before

@@ -17,6 +17,7 @@ from topfive.models import spec
 from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe
 from topfive.search.trial import Measurement
+from topfive.train.abreast import Abreast
 from topfive.train.batches import MemoryBatches
 from topfive.train.fit import Silent
 from topfive.train.loading import EvaluationBatches
@@ -71,7 +72,17 @@ class Proxy:
         keep_pace(network, recipe.epochs * batches.steps)
         run, curve = Run(Path(model), writes=False), Curve()
         work = Work(
-            recipe, batches, validation, task, objective, PLACEMENT, torch.device("cpu"), run, curve, math.inf, begun
+            recipe,
+            batches,
+            validation,
+            task,
+            Abreast(objective),
+            PLACEMENT,
+            torch.device("cpu"),
+            run,
+            curve,
+            math.inf,
+            begun,
         )
         train(at_step_0(network, recipe, PLACEMENT, "cpu"), work, Stop())
         accuracies = tuple(entry[task.metric] for entry in curve.entries)

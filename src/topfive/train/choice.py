@@ -57,7 +57,8 @@ def for_training(seconds: float) -> float:
 def _of_small_images(splits: Splits, settings: Mapping[str, Any], seconds: float) -> tuple[Recipe, int]:
     """The strongest network that sees the images often enough, and how often."""
     for name in SMALL:
-        recipe = recipe_from({**dataclasses.asdict(quick(spec(name), splits)), **settings})
+        base = quick(spec(name), splits)
+        recipe = recipe_from({**dataclasses.asdict(base), **in_parts(base, settings)})
         epochs = round(seconds / epoch_seconds(recipe, splits, seconds))
         if epochs >= ENOUGH:
             break
@@ -90,6 +91,7 @@ def warmed_up(base: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     The falls of the base's own schedule come at the same shares of the run.
     """
+    settings = in_parts(base, settings)
     if "img_size" in settings:
         settings = {"start_size": None, **settings}  # the base's own is for its own size
     if "epochs" not in settings:
@@ -105,3 +107,11 @@ def warmed_up(base: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
     if base.sched == "multistep" and "sched" not in settings:
         fitted["decay_milestones"] = tuple(fall * stretch for fall in base.decay_milestones)
     return {**fitted, **settings}
+
+
+def in_parts(base: Recipe, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with as many parts as keep those of the base's batch as large as they are; one where none do."""
+    if base.grad_accum_steps == 1 or "batch_size" not in settings or "grad_accum_steps" in settings:
+        return dict(settings)
+    parts, rest = divmod(int(settings["batch_size"]), base.batch_size // base.grad_accum_steps)
+    return {**settings, "grad_accum_steps": parts if parts and not rest else 1}

@@ -21,6 +21,7 @@ from topfive.nn.classifier import Classifier
 from topfive.nn.sync_norm import synchronise
 from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe
+from topfive.train.abreast import Abreast
 from topfive.train.batches import Batches, training_batches
 from topfive.train.checkpoint import Checkpoint
 from topfive.train.finish import Report, finish, labels_of
@@ -147,7 +148,7 @@ def _fit(recipe: Recipe, splits: Splits, run: Run, device: str, around: Surround
         batches,
         validation,
         task,
-        torch.compile(together) if placement.compiled else together,  # type: ignore[arg-type]
+        Abreast(torch.compile(together) if placement.compiled else together, placement.abreast, placement.threads),  # type: ignore[arg-type]
         placement,
         torch.device(device),
         run,
@@ -234,6 +235,7 @@ def _placement(objective: Objective, batches: Batches, recipe: Recipe, device: s
         channels_last=around.channels_last,
         half=recipe.amp,
         compiled=around.compiled,
+        parts=1 if around.team.size > 1 else recipe.grad_accum_steps,
         cache=around.placement_cache,
     )
     if recipe.amp:

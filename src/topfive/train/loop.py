@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from topfive.data.dataset import Labels
 from topfive.errors import DivergedError, shown
 from topfive.recipe import Recipe
+from topfive.train.abreast import Abreast, divided
 from topfive.train.batches import Batches, resized, side_at
 from topfive.train.loading import EvaluationBatches
-from topfive.train.objective import Objective
 from topfive.train.optimizer import freeze, set_rates
 from topfive.train.placement import Placement
 from topfive.train.processes import ALONE, Team
@@ -48,7 +48,7 @@ class Work:
     batches: Batches
     validation: EvaluationBatches | None
     task: Task[Any]
-    objective: Objective
+    abreast: Abreast
     placement: Placement
     device: torch.device
     run: Run
@@ -78,7 +78,7 @@ def train(state: State, work: Work, stop: Stop) -> None:
 
         state.model.progress(state.step / work.total)  # drop-path that grows
         if not learning or state.step == thaw:
-            work.objective.train()
+            work.abreast.objective.train()
             freeze(state.model, state.model.head, state.step < thaw)
             learning = True
         value = work.team.mean(backward(*work.batches.at(epoch, index), state, work))
@@ -120,16 +120,16 @@ def for_steps(seconds: float) -> float:
 
 def backward(images: Tensor, targets: Tensor, state: State, work: Work) -> float:
     """Add the gradient of one batch, part by part, to the parameters'; gives the mean loss of the batch."""
-    parts = min(work.recipe.grad_accum_steps, len(images))
-    total = 0.0
-    for some, wanted in zip(images.chunk(parts), targets.chunk(parts), strict=True):
+
+    def learn(objective: nn.Module, some: Tensor, wanted: Tensor) -> float:
         share = len(some) / len(images)
         with work.placement.autocast(work.device):
             some = some.to(work.device).to(memory_format=work.placement.memory_format)
-            loss = work.objective(some, wanted.to(work.device)) * share
+            loss = objective(some, wanted.to(work.device)) * share
             torch.autograd.backward(state.scaler.scale(loss))
-        total += loss.item()
-    return total
+        return float(loss.item())
+
+    return sum(work.abreast.each(learn, divided(images, targets, work.recipe.grad_accum_steps)))
 
 
 def finish_epoch(epoch: int, rate: float, state: State, work: Work) -> None:
@@ -165,7 +165,7 @@ def answers(model: nn.Module, images: Iterable[tuple[Tensor, Tensor]], work: Wor
     model.eval()
     logits, labels = [], []
     for batch, truth in images:
-        with work.placement.autocast(work.device):
+        with work.placement.whole(), work.placement.autocast(work.device):
             batch = batch.to(work.device).to(memory_format=work.placement.memory_format)
             logits.append(model(batch).float().cpu().numpy())
         labels.append(truth.numpy())

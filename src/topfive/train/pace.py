@@ -55,7 +55,9 @@ def whole_step_seconds(
     batches = MemoryBatches(noise(splits, preprocess, max(few, recipe.aug_repeats)), recipe, preprocess)
     objective = Objective(state.model, cross_entropy, recipe)
     images, targets = batches.at(epoch, 0)
-    network = step_seconds(objective, images, targets, looked)  # and its threads, which the rest uses too
+    network = step_seconds(
+        objective, images, targets, recipe.grad_accum_steps, looked
+    )  # and its threads, which the rest uses too
     drawing = repeated(lambda: batches.at(epoch, 0))
     objective(images, targets).backward()
     return (network + drawing) * batch / len(images) + repeated(lambda: _move(state))

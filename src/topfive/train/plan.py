@@ -82,7 +82,8 @@ def rehearse(recipe: Recipe, splits: Splits, preprocess: Preprocess) -> None:
     """
     if recipe.aa is not None:
         policy_from(recipe.aa)
-    batch, side = min(recipe.batch_size, len(splits.train)), preprocess.side
+    side, batch = preprocess.side, min(recipe.batch_size, len(splits.train))
+    batch = max(min(2, batch), batch // recipe.grad_accum_steps)  # of a part
     if recipe.start_size is not None and recipe.start_size > side:
         why = f"{recipe.start_size} pixels do not grow to {side}"
         raise UsageError("--start-size", str(recipe.start_size), why, "Use a smaller one")

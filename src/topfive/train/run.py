@@ -40,6 +40,7 @@ class _Placement:
     channels_last: bool
     precision: Precision = "float32"
     compiled: bool = False
+    abreast: Annotated[int, Field(ge=1)] = 1
 
 
 @dataclass
