@@ -130,7 +130,7 @@ def beside(objective: nn.Module, images: Tensor, targets: Tensor, parts: int) ->
 
 
 def step_seconds(objective: nn.Module, images: Tensor, targets: Tensor, parts: int = 1, looked: float = 0.0) -> float:
-    """Seconds that the network's part of a step takes in the fastest placement, whose processors stay set.
+    """Seconds that the network's part of a step takes in the fastest placement, whose threads stay set.
 
     There it is timed for `looked` seconds at least.  Slow steps count too, but for the slowest tenth: one hiccup of the
     machine may be as long as all the rest.
@@ -146,7 +146,7 @@ def step_seconds(objective: nn.Module, images: Tensor, targets: Tensor, parts: i
     seconds: list[float] = []
     while len(seconds) < 2 * ROUNDS or sum(seconds) < looked:
         seconds.append(step())
-    torch.set_num_threads(best.processors)
+    torch.set_num_threads(best.threads)
     return statistics.fmean(sorted(seconds)[: len(seconds) - len(seconds) // 10])
 
 
