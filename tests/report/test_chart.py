@@ -7,7 +7,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from topfive.report.chart import (
@@ -77,6 +77,7 @@ def test_labels_of_ticks_differ(low: float, spread: float) -> None:
     assert len(set(labels)) == len(labels)
 
 
+@example([(1, 1.0), (1, 5e-324)], False)
 @given(st.lists(st.tuples(st.integers(1, 500), st.floats()), min_size=1, max_size=30), st.booleans())
 def test_everything_drawn_lies_in_the_drawing(points: list[tuple[int, float]], fractions: bool) -> None:
     points = [(x, y % 1 if fractions and math.isfinite(y) else y) for x, y in points]

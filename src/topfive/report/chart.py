@@ -10,6 +10,7 @@ WIDTH, HEIGHT = 380, 240  # of the drawing in its own units, about one CSS pixel
 LEFT, RIGHT, TOP, BOTTOM = 46, 370, 10, 206  # where the axes are
 MAXIMUM_POINTS = 400  # more would not be seen
 LOGARITHMIC_FROM = 30.0  # the ratio of the largest value to the least from which a linear axis would hide the small
+TINY = 1e-300  # amounts below are as good as 0: their power of ten is no number any more
 
 Point = tuple[float, float]
 
@@ -91,7 +92,7 @@ def draw(
         return None
     xs = [x for one in kept for x, _ in one.points]
     ys = [y for one in kept for _, y in one.points]
-    logarithmic = not fractions and min(ys) > 0 and max(ys) / min(ys) >= LOGARITHMIC_FROM
+    logarithmic = not fractions and TINY <= min(ys) and max(ys) / min(ys) >= LOGARITHMIC_FROM
     if logarithmic:
         values = log_ticks(min(ys), max(ys))
     elif fractions:
