@@ -92,7 +92,7 @@ def draw(
         return None
     xs = [x for one in kept for x, _ in one.points]
     ys = [y for one in kept for _, y in one.points]
-    logarithmic = not fractions and TINY <= min(ys) and max(ys) / min(ys) >= LOGARITHMIC_FROM
+    logarithmic = not fractions and min(ys) >= TINY and max(ys) / min(ys) >= LOGARITHMIC_FROM
     if logarithmic:
         values = log_ticks(min(ys), max(ys))
     elif fractions:
