@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import os
 from collections.abc import Iterable
 from types import ModuleType
 
 MAXIMUM_SHOWN = 300  # characters of a path or name that go into one message
+# What a training uses up to its report and its shipped file.
+TRAIN = ("torch", "torchvision", "safetensors", "onnx", "onnxscript", "onnx_ir", "jinja2")
 
 
 class TopfiveError(Exception):
@@ -107,6 +110,17 @@ def need(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
             raise
-        raise UsageError(
-            "missing package", module, "this command needs it", f"Install it with: pip install 'topfive[{extra}]'"
-        ) from None
+        raise _missing(module, extra) from None
+
+
+def need_to_train() -> None:
+    """All that a training ends with has to be there when it begins: UsageError, before any hour is spent."""
+    need("torch", "train")
+    for module in TRAIN:
+        if importlib.util.find_spec(module) is None:
+            raise _missing(module, "train")
+
+
+def _missing(module: str, extra: str) -> UsageError:
+    advice = f"Install it with: pip install 'topfive[{extra}]'"
+    return UsageError("missing package", module, "this command needs it", advice)

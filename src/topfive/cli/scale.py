@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from typer import Argument, Option
 
-from topfive.errors import StoppedError, need, shown
+from topfive.errors import StoppedError, need_to_train, shown
 
 
 def scale(
@@ -44,7 +44,7 @@ def scale(
     A grid of networks of twice the multiply-accumulates is trained; the best gives the family, which is trained beside
     networks that grow in one dimension alone to the same multiply-accumulates. The same command goes on where it ended.
     """
-    need("torch", "train")
+    need_to_train()
     from topfive import artifact
     from topfive.cli.search_progress import SearchProgress
     from topfive.data import open_data

@@ -14,7 +14,7 @@ from typer import Argument, Option
 from topfive.cli.recipe_flags import seconds_from
 from topfive.cli.search_progress import BEST, trials_table
 from topfive.cli.search_table import as_line
-from topfive.errors import UsageError, need, shown
+from topfive.errors import UsageError, need_to_train, shown
 from topfive.report.wording import duration, percent
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def search(
             raise UsageError("search", data, "a table needs no images", "Leave out DATA, or --evaluator")
         replay(evaluator, space, strategy, objective, limits.macs, trials, seed or 0, round, as_json)
         return
-    need("torch", "train")
+    need_to_train()
     from topfive.cli.progress import TrainingProgress
     from topfive.cli.search_progress import SearchProgress
     from topfive.search.choice import check_names, settings_for

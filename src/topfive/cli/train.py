@@ -16,7 +16,7 @@ from topfive.cli.progress import TrainingProgress
 from topfive.cli.recipe_flags import settings_from, with_recipe_flags
 from topfive.data import Splits
 from topfive.data.check import Thoroughness
-from topfive.errors import SkippedError, UsageError, need
+from topfive.errors import SkippedError, UsageError, need_to_train
 from topfive.recipe import Recipe
 
 
@@ -78,7 +78,7 @@ def _train(
     A run that was stopped or killed goes on with --resume, to the same bits.
     """
     begun = time.monotonic()
-    need("torch", "train")
+    need_to_train()
     import torch
 
     from topfive.data.places import cache_folder
