@@ -24,7 +24,7 @@ from topfive.data import ArrayDataset, FileDataset, Splits
 from topfive.data.check import check_files
 from topfive.data.places import cache_folder
 from topfive.data.split import TEST, TRAIN, VAL, stratified_split
-from topfive.errors import DataError, UsageError, need_to_train, shown
+from topfive.errors import DataError, UsageError, need, need_to_train, shown
 from topfive.evaluate.views import SINGLE
 from topfive.images import ImageError
 from topfive.predictor import Predictor
@@ -82,8 +82,7 @@ class ImageClassifier:
         DataError where these are not what the module describes or a file is no image; UsageError for settings.
         """
         need_to_train()
-        import torch
-
+        torch: Any = need("torch", "train")
         from topfive.train import Run, Surroundings, fit
         from topfive.train.fit import Silent
         from topfive.train.request import recipe_for
