@@ -22,6 +22,7 @@ from topfive.search.space import Choices, Decision, SearchSpace
 from topfive.search.trial import Measurement, Trial
 
 BREATH = 0.02  # seconds
+LINE = 256  # characters of a line in a log, with its end
 
 
 def model(choices: Choices) -> str:
@@ -79,9 +80,11 @@ class Toy:
 
 
 def tell(log: Path | None, line: str) -> None:
+    """All lines have one length that divides a page: a write across two pages can be seen, or killed, half done."""
     if log is not None:
+        assert len(line) < LINE, f"{line} is longer than a line of the log"
         with open(log, "a") as file:
-            file.write(line + "\n")
+            file.write(line.ljust(LINE - 1) + "\n")
 
 
 def told(log: Path) -> list[list[str]]:
