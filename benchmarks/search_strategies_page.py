@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -33,8 +34,8 @@ PAGE = """\
 # Strategies of search, compared on a table
 
 How many networks has each strategy to train until the mean of the best five it has found is within half a point, or a
-tenth, of the best five there are? All {size:,} distinct cells of the space `{space}` were trained once on {data}, so
-that a search of thousands of trainings is a matter of looking them up, and each strategy is run {seeds} times.
+tenth, of the best five there are? All {size:,} distinct cells of the space `{space}` were trained once on {data},
+so that a search of thousands of trainings is a matter of looking them up, and each strategy is run {seeds} times.
 
 ![Points below the best five of the table against networks evaluated, a line a strategy](search/strategies.svg)
 
@@ -55,8 +56,8 @@ under "not reached". Intervals are of the mean, by {resamples:,} bootstrap sampl
 ## The surrogate
 
 Spearman's rank correlation of an ensemble of five, fitted to random cells with b blocks: on these cells, and on all
-cells with b + 1. Mean of {fits} fits. The paper fits to up to 256 cells; its figures (table 1)
-are recalled from memory.
+cells with b + 1. Mean of {fits} fits. The paper fits to up to 256 cells; its figures (table 1) are recalled from
+memory.
 
 | surrogate | b | cells fitted to | on them | on b + 1 | the paper, on them | on b + 1 |
 |---|--:|--:|--:|--:|--:|--:|
@@ -69,9 +70,9 @@ leave open was chosen on made-up tables, never on this one:
 
 {settings}
 
-`docs/search/strategies.json` has the figures at half a point. Measured by `python benchmarks/search_strategies.py
-{name}.csv`, the lines are in `benchmarks/search_strategies.jsonl`; one thread of {processor}, torch {torch},
-{minutes:.0f} minutes of processor time for all runs.
+`docs/search/strategies.json` has the figures at half a point. Measured by
+`python benchmarks/search_strategies.py {name}.csv`, the lines are in `benchmarks/search_strategies.jsonl`;
+one thread of {processor}, torch {torch}, {minutes:.0f} minutes of processor time for all runs.
 """
 
 
@@ -166,8 +167,8 @@ def _about(bench: Bench) -> str:
         f" and {nearest:,} within a tenth; the median cell has {np.median(bench.accuracies):.2%}."
     )
     if bench.noise is None:
-        return told
-    return (
+        return _wrapped(told)
+    return _wrapped(
         f"{told} Trained again with another seed, a cell differs by {100 * bench.noise:.2f} points (standard"
         " deviation): where that is more than the distance asked for, the best of the table are also its luckiest, and"
         " no strategy can foresee luck."
@@ -185,10 +186,16 @@ def _ratio(lines: Sequence[dict[str, Any]], bench: Bench) -> str:
         means = [each[rng.integers(len(each), size=(RESAMPLES, len(each)))].mean(1) for each in (reinforce, pnas)]
         low, high = np.percentile(means[0] / means[1], [2.5, 97.5])
         said.append(f"{reinforce.mean() / pnas.mean():.1f} times (95% interval {low:.1f} to {high:.1f})")
+    means_to_half = {name: figures(_models(lines, name, "0.5"), bench.size)["mean"] for name in NAMES}
+    others = [
+        f"{NAMES[name]} {means_to_half[name] / means_to_half['pnas']:.1f}" for name in ("random", "ppo", "evolution")
+    ]
     near = sum(each >= bench.goal - 0.005 for each in bench.accuracies)
-    return (
+    ratios = (
         f"REINFORCE's networks to PNAS's: to half a point {said[0]}, to a tenth {said[1]}. In the paper it is up"
-        f" to {PAPERS_RATIO:g} times (its abstract).\n\n"
+        f" to {PAPERS_RATIO:g} times (its abstract). The others to PNAS's, to half a point: {', '.join(others)} times."
+    )
+    why = (
         "A small space bounds this from both sides. PNAS pays a fixed price, all of the first level and a share of each"
         " one after it, before it sees its first network of full size. And what a poor searcher can lose is bounded:"
         f" here one cell in {bench.size / near:,.0f} is within half a point of the best, and all there are is"
@@ -196,6 +203,11 @@ def _ratio(lines: Sequence[dict[str, Any]], bench: Bench) -> str:
         " learnt much. The surrogate too has less to learn from: what the paper fits to 256 cells of a level is fitted"
         " to a few tens here."
     )
+    return f"{_wrapped(ratios)}\n\n{_wrapped(why)}"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _correlations(lines: Sequence[dict[str, Any]]) -> list[str]:
