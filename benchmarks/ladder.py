@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", action="append", type=int, help="default: 0")
     parser.add_argument("--images", type=int, default=TRAINING, help="that are learnt")
+    parser.add_argument("--model", action="append", help="default: all")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--draw", action="store_true", help="only draw")
     parser.add_argument("--here", nargs=2, metavar=("MODEL", "SEED"), help="one run, in this process")
@@ -94,6 +95,10 @@ def best_cells() -> list[str]:
     return sorted(means, key=lambda cell: -sum(means[cell]) / len(means[cell]))[:CELLS]
 
 
+def _wanted(models: list[str] | None) -> list[Candidate]:
+    return [each for each in candidates() if (each.model in models if models else counted(each.model).macs < MOST)]
+
+
 def counted(model: str) -> Facts:
     """Its cost with the classes and the channels of Fashion-MNIST."""
     row = spec(model)
@@ -102,7 +107,7 @@ def counted(model: str) -> Facts:
 
 def fill(options: argparse.Namespace) -> None:
     """Measure those that are not there yet, each in a process of its own."""
-    runs = [(each, seed) for seed in options.seed or [0] for each in candidates() if counted(each.model).macs < MOST]
+    runs = [(each, seed) for seed in options.seed or [0] for each in _wanted(options.model)]
     for number, (candidate, seed) in enumerate(runs, 1):
         key = {**candidate._asdict(), "seed": seed, "images": options.images}
         if any(key.items() <= line.items() for line in finished(options.results)):
