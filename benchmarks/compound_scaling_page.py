@@ -26,10 +26,10 @@ of Tan and Le 2019, [arXiv:1905.11946](https://arxiv.org/abs/1905.11946), sec. 3
 multiply-accumulates is trained, and the best factors are raised to further powers. Here it is asked whether that beats
 the growth of one dimension alone, as their figure 8 has it.
 
-The base is ResNet-20 with six of its nine blocks, three quarters of its width and 16 pixels a side (`{base}`,
-{base_macs} multiply-accumulates), which learns {images:,} training images of Fashion-MNIST for {epochs} epochs in \
-{base_seconds:.0f} seconds of one core. Accuracy is that on {n:,} other training images; \
-every network has the same recipe, and none was tuned for.
+The base is ResNet-20 with six of its nine blocks, three quarters of its width and 16 pixels a side
+(`{base}`, {base_macs} multiply-accumulates),
+which learns {images:,} training images of Fashion-MNIST for {epochs} epochs in {base_seconds:.0f} seconds of one core.
+Accuracy is that on {n:,} other training images; every network has the same recipe, and none was tuned for.
 
 ![Accuracy by cost, a line a way of scaling](scaling.svg)
 
@@ -38,8 +38,11 @@ every network has the same recipe, and none was tuned for.
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 {rows}
 
-Spread is the standard deviation over seeds, seconds are of one core. Depth comes in whole blocks, width in whole
-channels and resolution in whole pixels, so that costs are equal but for the column "of the base's". {verdict}
+Spread is the standard deviation over seeds, in points; seconds are of one core. Depth comes in whole blocks, width in
+whole channels and resolution in whole pixels, so that costs are equal but for the column "of the base's". The pictures
+have 28 pixels a side: beyond that, resolution only enlarges them.
+
+{verdict}
 
 ## The grid
 
@@ -83,7 +86,7 @@ def write(lines: Sequence[dict[str, Any]], epochs: int, validation: int) -> None
         grid="\n".join(_grid_row(found, macs) for found in sorted(grid.values(), key=_mean, reverse=True)),
         unlike=UNLIKE,
         grid_seeds=min(map(len, grid.values()), default=0),
-        verdict=verdict({key: _mean(found) for key, found in groups.items()}),
+        verdict=verdict(groups),
         processor=base[0]["processor"],
         torch=base[0]["versions"]["torch"],
     )
@@ -91,17 +94,20 @@ def write(lines: Sequence[dict[str, Any]], epochs: int, validation: int) -> None
     (DOCS / "scaling.svg").write_bytes(drawing(base, groups, macs))
 
 
-def verdict(means: dict[tuple[str, int], float]) -> str:
-    """What came out, at each cost."""
+def verdict(groups: dict[tuple[str, int], list[dict[str, Any]]]) -> str:
+    """What came out, at each cost, with the standard error of the difference of two means."""
     parts = []
     for scale in (2, 4, 8):
-        at = {method: means[method, scale] for method in METHODS if (method, scale) in means}
+        at = {method: groups[method, scale] for method in METHODS if (method, scale) in groups}
         if "compound" not in at or len(at) < 2:
             continue
-        rival = max((method for method in at if method != "compound"), key=at.__getitem__)
-        gap = 100 * (at["compound"] - at[rival])
-        parts.append(f"at {scale} times compound is {abs(gap):.2f} points {'above' if gap >= 0 else 'below'} {rival}")
-    return f"Against the best of the single dimensions: {', '.join(parts)}." if parts else ""
+        rival = max((method for method in at if method != "compound"), key=lambda method: _mean(at[method]))
+        gap = 100 * (_mean(at["compound"]) - _mean(at[rival]))
+        error = 100 * math.hypot(_error(at["compound"]), _error(at[rival]))
+        parts.append(
+            f"at {scale} times\n{abs(gap):.2f} points {'above' if gap >= 0 else 'below'} {rival} (standard error {error:.2f})"
+        )
+    return "Compound against the best of the single dimensions: " + "; ".join(parts) + "." if parts else ""
 
 
 def drawing(base: Sequence[dict[str, Any]], groups: dict[tuple[str, int], list[dict[str, Any]]], macs: int) -> bytes:
@@ -126,9 +132,17 @@ def _mean(lines: Sequence[dict[str, Any]]) -> float:
     return statistics.mean(line["accuracy"] for line in lines)
 
 
+def _error(lines: Sequence[dict[str, Any]]) -> float:
+    return _spread(lines) / math.sqrt(len(lines))
+
+
+def _spread(lines: Sequence[dict[str, Any]]) -> float:
+    return statistics.stdev(line["accuracy"] for line in lines) if len(lines) > 1 else math.nan
+
+
 def _row(method: str, lines: Sequence[dict[str, Any]], macs: int) -> str:
     one = lines[0]
-    spread = f"{100 * statistics.stdev(line['accuracy'] for line in lines):.2f}" if len(lines) > 1 else ""
+    spread = f"{100 * _spread(lines):.2f}" if len(lines) > 1 else ""
     cells = [
         method,
         str(one["scale"]),

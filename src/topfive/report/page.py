@@ -29,7 +29,7 @@ from topfive.report.chart import Chart
 from topfive.report.contents import Contents
 from topfive.report.section import Section
 
-LETTER = 5.5  # units that a letter of a legend is wide
+LETTER = 6.5  # units that a letter of a legend is wide
 
 SECTIONS: tuple[Callable[[Contents], Section | None], ...] = (
     headline.section,
