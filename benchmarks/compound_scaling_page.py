@@ -104,9 +104,8 @@ def verdict(groups: dict[tuple[str, int], list[dict[str, Any]]]) -> str:
         rival = max((method for method in at if method != "compound"), key=lambda method: _mean(at[method]))
         gap = 100 * (_mean(at["compound"]) - _mean(at[rival]))
         error = 100 * math.hypot(_error(at["compound"]), _error(at[rival]))
-        parts.append(
-            f"at {scale} times\n{abs(gap):.2f} points {'above' if gap >= 0 else 'below'} {rival} (standard error {error:.2f})"
-        )
+        side = "above" if gap >= 0 else "below"
+        parts.append(f"at {scale} times\n{abs(gap):.2f} points {side} {rival} (standard error {error:.2f})")
     return "Compound against the best of the single dimensions: " + "; ".join(parts) + "." if parts else ""
 
 

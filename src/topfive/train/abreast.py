@@ -27,7 +27,10 @@ class Abreast:
     def __init__(self, objective: nn.Module, count: int = 1, threads: int = 1):
         self.objective = objective
         self._replicas = [replica(objective) for _ in range(count - 1)]
-        self._norms = [[m for m in each.modules() if isinstance(m, Statistics)] for each in self._all]
+        # Walking through a network costs as much as what is done with its parts here, at every step.
+        self._modules = [list(each.modules()) for each in self._all]
+        self._weights = [list(each.parameters()) for each in self._all]
+        self._norms = [[m for m in modules if isinstance(m, Statistics)] for modules in self._modules]
         # Threads are counted by each thread for itself.
         self._pool = ThreadPoolExecutor(max(1, count - 1), "part", torch.set_num_threads, (threads,))
 
@@ -52,21 +55,22 @@ class Abreast:
         finally:
             wait(others)
         values = [value, *(other.result() for other in others)]
-        for its in self._replicas[: len(others)]:
-            add_gradients(self.objective, its)
+        for its in self._weights[1 : len(parts)]:
+            add_gradients(self._weights[0], its)
         self._move_statistics(before, len(parts))
         return values
 
     def _follow(self, count: int) -> list[Tensor]:
         """Replicas become as the objective is, but for their own weights' gradients; gives its running statistics."""
         statistics = running(self._norms[0])
-        for its, norms in zip(self._replicas[: count - 1], self._norms[1:], strict=False):
-            for ours, module in zip(self.objective.modules(), its.modules(), strict=True):
-                module.training = ours.training
-            for weight, own in zip(self.objective.parameters(), its.parameters(), strict=True):
-                own.requires_grad_(weight.requires_grad)
+        for place in range(1, count):
+            for ours, module in zip(self._modules[0], self._modules[place], strict=True):
+                if module.training != ours.training:
+                    module.training = ours.training
+            for weight, own in zip(self._weights[0], self._weights[place], strict=True):
+                own.requires_grad = weight.requires_grad
             if statistics:
-                torch._foreach_copy_(running(norms), statistics)
+                torch._foreach_copy_(running(self._norms[place]), statistics)
         return [tensor.clone() for tensor in statistics]
 
     @torch.no_grad()
@@ -125,11 +129,11 @@ def running(norms: Sequence[Statistics]) -> list[Tensor]:
 
 
 @torch.no_grad()
-def add_gradients(objective: nn.Module, its: nn.Module) -> None:
-    """Those of a replica, which has none afterwards."""
+def add_gradients(weights: Sequence[nn.Parameter], its: Sequence[nn.Parameter]) -> None:
+    """Those of a replica's, which have none afterwards."""
     sums: list[Tensor] = []
     added: list[Tensor] = []
-    for weight, own in zip(objective.parameters(), its.parameters(), strict=True):
+    for weight, own in zip(weights, its, strict=True):
         if own.grad is None:
             continue
         if weight.grad is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from topfive.nn.classifier import Classifier
 
@@ -20,13 +21,29 @@ class Average:
     def __init__(self, model: Classifier, decay: float):
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self._ours, self._theirs = list(self.model.modules()), list(model.modules())
 
     @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Move towards `model` after step `step` (0-based) has been taken."""
+    def update(self, step: int) -> None:
+        """Move towards the model after step `step` (0-based) has been taken."""
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
-        ours, theirs = self.model.state_dict(), model.state_dict()
-        floating = [name for name, tensor in ours.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_([ours[name] for name in floating], [theirs[name] for name in floating], weight)
-        for name in ours.keys() - set(floating):
-            ours[name].copy_(theirs[name])
+        ours, theirs = list(_state(self._ours)), list(_state(self._theirs))
+        floating = [tensor.is_floating_point() for tensor in ours]
+        torch._foreach_lerp_(_where(floating, ours), _where(floating, theirs), weight)
+        for own, its, averaged in zip(ours, theirs, floating, strict=True):
+            if not averaged:
+                own.copy_(its)
+
+
+def _state(modules: list[nn.Module]) -> Iterator[Tensor]:
+    """Weights and buffers.
+
+    Walking through a network for its state_dict costs as much as averaging it, at every step.
+    """
+    for module in modules:
+        for tensors in (module._parameters, module._buffers):
+            yield from (tensor for tensor in tensors.values() if tensor is not None)
+
+
+def _where(wanted: list[bool], tensors: list[Tensor]) -> list[Tensor]:
+    return [tensor for tensor, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]

@@ -91,7 +91,7 @@ def train(state: State, work: Work, stop: Stop) -> None:
         state.scaler.update()
         state.optimizer.zero_grad(set_to_none=True)
         if state.average is not None:
-            state.average.update(state.model, state.step)
+            state.average.update(state.step)
 
         state.step += 1
         state.loss_sum += value

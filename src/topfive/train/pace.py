@@ -92,4 +92,4 @@ def repeated(act: Callable[[], object]) -> float:
 def _move(state: State) -> None:
     state.optimizer.step()
     if state.average is not None:
-        state.average.update(state.model, state.step)
+        state.average.update(state.step)
