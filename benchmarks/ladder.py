@@ -5,7 +5,8 @@
 Every network that may stand on the ladder for small images learns 12,000 training images of Fashion-MNIST, the same
 short time and by one recipe, and is measured on 10,000 others: ResNet-20 by width and side, by EfficientNet's compound
 coefficient (its alpha, beta and gamma, downward), MobileNetV2 by its two multipliers, networks of searched cells by
-their first filters and side, and LeNet-5.  The cells are the best two of `benchmarks/tables/pnas-two.csv`.
+their first filters and side, the ladder as it stands, and LeNet-5.  The cells are the best two of
+`benchmarks/tables/pnas-two.csv`.
 
 Appends one JSON line a finished run to benchmarks/ladder.jsonl and skips what is there; --draw only writes
 docs/ladder.svg.  About an hour of one core a seed.
@@ -25,6 +26,7 @@ from typing import Any, NamedTuple
 import measure
 from measure import append, finished
 
+from topfive.data import open_data
 from topfive.models import spec
 from topfive.models.efficientnet import Multiplied
 from topfive.nn.measure import count_facts
@@ -32,6 +34,7 @@ from topfive.report.chart import Series, draw
 from topfive.report.page import chart_file
 from topfive.search.table import read_rows
 from topfive.spec import Facts
+from topfive.train.ladder import ladder
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
 TABLE = Path(__file__).parent / "tables" / "pnas-two.csv"
@@ -84,6 +87,9 @@ def candidates() -> Iterator[Candidate]:
         yield Candidate("MobileNetV2", Multiplied(1.0, width, side, MOBILENET).name)
     for cell, filters, side in itertools.product(best_cells(), FILTERS, CELL_SIDES):
         yield Candidate("searched cells", f"pnas:n1-f{filters}-s{side}-c1:{cell}")
+    for rung in ladder(open_data("fashion-mnist")):
+        if rung["model"] != LENET:
+            yield Candidate("the ladder", rung["model"])
     yield Candidate("LeNet-5", LENET)
 
 
@@ -124,7 +130,6 @@ def fill(options: argparse.Namespace) -> None:
 
 def measured(model: str, seed: int, images: int) -> dict[str, Any]:
     """One run in this process, on one thread."""
-    from topfive.data import open_data
     from topfive.data.part import within_training
     from topfive.search.proxy import Proxy
     from topfive.search.scale import recipe_for
