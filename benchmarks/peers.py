@@ -8,6 +8,7 @@ has one, optimizer and schedule.
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -211,7 +212,7 @@ def fashion_root() -> Path:
         if plain.exists():
             continue
         raw.mkdir(parents=True, exist_ok=True)
-        half = plain.with_name(f"{plain.name}.half")
+        half = plain.with_name(f"{plain.name}.{os.getpid()}")  # another arm may be at it too
         with (gzip.open if packed.suffix == ".gz" else open)(packed, "rb") as source, open(half, "wb") as file:
             shutil.copyfileobj(source, file)
         half.rename(plain)

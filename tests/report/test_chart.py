@@ -160,3 +160,17 @@ def test_a_chart_by_itself_is_an_svg_file_with_its_legend() -> None:
     assert {"Reward & more", "best <so far>", "all", "trial", "1"} <= set(texts)
     assert drawing.find("{http://www.w3.org/2000/svg}style") is not None
     assert chart_file(chart) == chart_file(chart)
+
+
+def test_a_legend_that_is_too_long_for_a_row_goes_on_below() -> None:
+    names = [f"a label of some length {number}" for number in range(4)]
+    chart = draw("Reward", [Series(name, "run-1", [(1, 0.1), (2, 0.2)]) for name in names])
+    assert chart is not None
+    drawing = ElementTree.fromstring(chart_file(chart))
+    keys = [group for group in drawing.iter("{http://www.w3.org/2000/svg}g") if "transform" in group.attrib]
+    places = [tuple(map(float, group.attrib["transform"][len("translate(") : -1].split())) for group in keys[:4]]
+    assert len(set(places)) == 4
+    assert len({y for _, y in places}) > 1
+    assert all(x < chart.width for x, _ in places)
+    top = float(drawing.attrib["viewBox"].split()[1])
+    assert all(top < y < 0 for _, y in places)

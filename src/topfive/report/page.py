@@ -29,7 +29,7 @@ from topfive.report.chart import Chart
 from topfive.report.contents import Contents
 from topfive.report.section import Section
 
-LETTER = 6.5  # units that a letter of a legend is wide
+SWATCH, LETTER, GAP, ROW = 26, 6.5, 14, 16  # of a legend, in units: widths, and the height of a row
 
 SECTIONS: tuple[Callable[[Contents], Section | None], ...] = (
     headline.section,
@@ -80,12 +80,15 @@ def document(title: str, sections: Sequence[Section], header_template: str, head
 
 def chart_file(chart: Chart) -> bytes:
     """The chart as an SVG file that needs nothing beside it, with its title and legend above."""
-    keys, x = [], float(chart.left)
+    keys, x, y = [], float(chart.left), 0
     for line in chart.lines:
-        keys.append((line, round(x, 1)))
-        x += 40 + LETTER * len(wording.short(line.label))
+        width = SWATCH + LETTER * len(wording.short(line.label))
+        if x > chart.left and x + width > chart.width:
+            x, y = float(chart.left), y + ROW
+        keys.append((line, round(x, 1), y))
+        x += width + GAP
     template = _environment().get_template("chart_file.html")
-    drawn: str = template.render(chart=chart, keys=keys, style=_resource("style.css"))
+    drawn: str = template.render(chart=chart, keys=keys, above=44 + y, style=_resource("style.css"))
     return drawn.encode()
 
 
