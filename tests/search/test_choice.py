@@ -8,19 +8,12 @@ import numpy as np
 import pytest
 
 from faults.datasets import good
+from heard import Heard
 from topfive.data import open_data
 from topfive.errors import UsageError
 from topfive.search.choice import TRAINING, VALIDATION, budget_for, check_names, divided, settings_for
 from topfive.search.settings import Config, Source, in_memory, read_config, write_config
 from topfive.train.fit import Silent
-
-
-class Noted(Silent):
-    def __init__(self):
-        self.lines = []
-
-    def note(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +22,13 @@ def digits():
 
 
 def test_small_images_are_searched_for_cells(digits):
-    noted = Noted()
-    settings = settings_for(digits, {}, noted)
+    heard = Heard()
+    settings = settings_for(digits, {}, heard)
     assert (settings.space, settings.strategy, settings.objective) == ("pnas-small", "evolution", "accuracy")
     assert (settings.side, settings.trial_side, settings.channels) == (8, 8, 1)
     assert settings.training + settings.validation == len(digits.train)
-    assert len(noted.lines) == 4
-    assert "pnas-small" in noted.lines[1]
+    assert len(heard.lines) == 4
+    assert "pnas-small" in heard.lines[1]
 
 
 def test_a_limit_asks_for_blocks_and_for_its_reward(digits):
@@ -46,11 +39,11 @@ def test_a_limit_asks_for_blocks_and_for_its_reward(digits):
 
 
 def test_what_is_named_is_as_asked(digits):
-    noted = Noted()
-    settings = settings_for(digits, {"space": "chain-small", "strategy": "random", "epochs": 1, "seed": 7}, noted)
+    heard = Heard()
+    settings = settings_for(digits, {"space": "chain-small", "strategy": "random", "epochs": 1, "seed": 7}, heard)
     assert (settings.space, settings.strategy, settings.epochs, settings.seed) == ("chain-small", "random", 1, 7)
-    assert "as asked" in noted.lines[1]
-    assert "as asked" in noted.lines[2]
+    assert "as asked" in heard.lines[1]
+    assert "as asked" in heard.lines[2]
 
 
 def test_photographs_are_read_once_and_small(tmp_path):
