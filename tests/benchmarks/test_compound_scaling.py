@@ -61,7 +61,8 @@ def test_the_page_tells_means_and_who_wins(
     page.write(lines, 3, 50)
     text = (tmp_path / "scaling.md").read_text(encoding="utf-8")
     assert "| compound | 8 | 1.10 | 1.20 | 20 | 8.00K | 80.0K | 8.00 | 0.9610 | 0.10 | 3 | 120 |" in text
-    assert "at 8 times compound is 4.00 points above width" in text
+    # Three seeds with a deviation of 0.10 points: 0.10 x sqrt(2 / 3).
+    assert "at 8 times\n4.00 points above width (standard error 0.08)" in text
     assert "in 15 seconds of one core" in text
     drawn = ElementTree.fromstring((tmp_path / "scaling.svg").read_text(encoding="utf-8"))
     assert len([node for node in drawn.iter() if "line run-" in node.get("class", "") and "H" not in node.get("d", "")])
