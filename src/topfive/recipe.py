@@ -54,11 +54,11 @@ class Recipe:
     )
 
     # How the weights move
-    opt: Literal["sgd", "momentum", "rmsprop", "adamw", "lion", "lamb"] = Field(
-        default="sgd", description="rule: sgd (Nesterov's), momentum, rmsprop (TensorFlow's), adamw, lion or lamb"
+    opt: Literal["sgd", "momentum", "rmsprop", "adamw", "lion", "lamb", "muon"] = Field(
+        default="sgd", description="rule: sgd (Nesterov's), momentum, rmsprop (TensorFlow's), adamw, lion, lamb or muon"
     )
     lr: Positive = Field(default=0.1, description="the highest learning rate, for the batch as it is")
-    momentum: Fraction = Field(default=0.9, description="of sgd, momentum and rmsprop")
+    momentum: Fraction = Field(default=0.9, description="of sgd, momentum, rmsprop and muon")
     weight_decay: NotNegative = Field(default=5e-4, description="of weights")
     bias_decay: bool = Field(
         default=False, description="decay biases and norms too, as most did before arXiv:1812.01187"

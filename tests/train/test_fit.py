@@ -58,6 +58,9 @@ RECIPES = {
         **{"model": "densenet_40_12_cifar", "freeze_epochs": 1.2, "img_size": 8, "lighting": 0.2, "epochs": 2},
         **{"loss": "logit_adjusted", "sched": "multistep", "decay_milestones": (1.2,), "momentum": 0.8},
     },
+    "muon, thaw, average": {
+        **{"model": "resnet20_cifar", "opt": "muon", "img_size": 8, "freeze_epochs": 1, "model_ema": 0.9, "lr": 0.05},
+    },
     "rmsprop, dropout, half precision": {
         **{"model": "mobilenet_v2", "opt": "rmsprop", "img_size": 32, "model_ema": 0.8, "amp": True},
         **{"scale": (0.5, 1.0)},

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import timm.optim
 import torch
@@ -9,11 +11,12 @@ from topfive.models import create_model
 from topfive.recipe import recipe_from
 from topfive.train.lamb import Lamb
 from topfive.train.lion import Lion
+from topfive.train.muon import QUINTIC, STEP, Muon, orthogonalised
 from topfive.train.optimizer import freeze, make_optimizer, parameter_groups, set_rates
 from topfive.train.rmsprop import RMSProp
 from topfive.train.state import State
 
-OPTIMIZERS = ["sgd", "momentum", "rmsprop", "adamw", "lion", "lamb"]
+OPTIMIZERS = ["sgd", "momentum", "rmsprop", "adamw", "lion", "lamb", "muon"]
 
 
 def wish(**settings):
@@ -80,6 +83,48 @@ def test_ours_move_as_timms(name):
     for one, other, first in zip(left, right, start, strict=True):
         torch.testing.assert_close(one.data, other.data, rtol=1e-9, atol=1e-12)
         assert (one - first).abs().max() > 1e-3, "it moved"
+
+
+def test_muon_turns_filters_as_timms_and_slides_the_rest_as_sgd(monkeypatch):
+    """timm iterates in half precision, shrinks filters by lr x decay whatever the momentum, and has one rate."""
+    iterate = partial(timm.optim.muon.zeropower_via_newtonschulz, dtype=torch.float32)
+    monkeypatch.setattr("timm.optim.muon.zeropower_via_newtonschulz", iterate)
+    draw = torch.Generator().manual_seed(0)
+    start = [torch.randn(shape, generator=draw) for shape in ((8, 3, 3, 3), (32, 2, 3, 3), (8, 3, 3, 3), (4,), (3, 4))]
+    left, right = ([nn.Parameter(each.clone()) for each in start] for _ in range(2))
+    ours = Muon(groups(left), 0.1, momentum=0.8)
+    turned = timm.optim.Muon(
+        right[:3],
+        lr=0.1 * STEP,
+        momentum=0.8,
+        nesterov=True,
+        weight_decay=0.1 / STEP / (1 - 0.8),
+        adjust_lr_fn="original",
+        ns_coefficients=QUINTIC,
+    )
+    slid = torch.optim.SGD(right[3:], 0.1, momentum=0.8, nesterov=True, weight_decay=0.1)
+    for _ in range(5):
+        for one, other in zip(left, right, strict=True):
+            one.grad = torch.randn(one.shape, generator=draw)
+            other.grad = one.grad.clone()
+        for optimizer in (ours, turned, slid):
+            optimizer.step()
+    for one, other, first in zip(left, right, start, strict=True):
+        torch.testing.assert_close(one.data, other.data, rtol=1e-3, atol=1e-4)
+        assert (one - first).abs().max() > 1e-2, "it moved"
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 144), (2, 96, 9), (1, 5, 5)])
+def test_orthogonal_is_all_directions_alike(shape):
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    turned = orthogonalised(matrices)
+    values = torch.linalg.svdvals(turned)
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    between = left.transpose(1, 2) @ turned @ right.transpose(1, 2)
+    assert (between - torch.diag_embed(between.diagonal(dim1=1, dim2=2))).abs().max() < 1e-3, "the directions are kept"
+    assert torch.equal(orthogonalised(torch.zeros(1, 2, 3)), torch.zeros(1, 2, 3))
 
 
 def test_rates_fall_from_the_head_to_the_stem():

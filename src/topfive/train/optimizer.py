@@ -12,6 +12,7 @@ from topfive.nn.depth import depth_groups
 from topfive.recipe import Recipe
 from topfive.train.lamb import Lamb
 from topfive.train.lion import Lion
+from topfive.train.muon import Muon
 from topfive.train.rmsprop import RMSProp
 
 
@@ -31,6 +32,8 @@ def make_optimizer(model: Classifier, recipe: Recipe) -> optim.Optimizer:
             return Lion(groups, recipe.lr)
         case "lamb":
             return Lamb(groups, recipe.lr)
+        case "muon":
+            return Muon(groups, recipe.lr, recipe.momentum)
 
 
 def _sgd(groups: list[dict[str, Any]], recipe: Recipe, nesterov: bool) -> optim.Optimizer:
