@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, optim
 
-# The post's: steep at nought, so that few iterations bring singular values near 1, to 0.68 to 1.13 rather than onto it.
+# The post's: so steep at nought that few iterations bring singular values near 1, though never onto it.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 STEP = 0.2  # of the rate: so much longer than a gradient's is an orthogonal step

@@ -43,8 +43,8 @@ def lenet(spec: ModelSpec, splits: Splits) -> Recipe:
 def small_images(spec: ModelSpec, splits: Splits) -> Recipe:
     """ResNet's on CIFAR (He et al. 2015, sec. 4.2: crops, mirrors) with a cosine, Muon for SGD and half of its batch.
 
-    Of 45,000 training images of Fashion-MNIST a ResNet-20 learnt with Muon in 8 epochs what took SGD 9 to 10, and Muon's take
-    a twentieth longer: on 10,000 others 93.7% after 8, with SGD 93.1% after 8 and 93.8% after 10.
+    Of 45,000 training images of Fashion-MNIST a ResNet-20 learnt with Muon in 8 epochs what took SGD 9 to 10, and such
+    an epoch takes a twentieth longer: on 10,000 others 93.7% after 8, with SGD 93.1% after 8 and 93.8% after 10.
 
     The rest was chosen with SGD.  What was learnt of 50,000 in 500 seconds of one core, on the other 10,000: batches of
     64 and shifts of one pixel 93.2%, of 128 and two 92.5%; one of these alone 92.9%; a rate of 0.05 92.7%, of 0.2
