@@ -26,6 +26,7 @@ from topfive.report.predictions import PREDICTIONS
 from topfive.report.result import RESULT, LabelResult, Result, to_json
 from topfive.spec import Paper
 from topfive.train.evidence import Evidence, examples_of
+from topfive.train.grown import as_grown
 from topfive.train.kept import Kept, within
 from topfive.train.loop import Work, answers
 from topfive.train.state import State
@@ -77,8 +78,10 @@ class Report:
 def finish(state: State, work: Work, splits: Splits, preprocess: Preprocess, limits: Limits = ANY) -> Report:
     """Ship the weights that did best on the validation images, where there are none the last, and measure the file.
 
-    Where that breaks the limits, and in int8 does not, it is shipped in int8.
+    Where that breaks the limits, and in int8 does not, it is shipped in int8.  Where the time was over while images
+    still grew, the file sees smaller ones.
     """
+    work, preprocess = as_grown(state, work, splits, preprocess)
     model = state.evaluated
     if state.best.weights:
         model.load_state_dict(state.best.weights)
