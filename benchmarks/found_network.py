@@ -102,7 +102,6 @@ def searched(what: str, flags: list[str], options: argparse.Namespace) -> dict[s
             "second_look": json.loads(taken.stdout.splitlines()[-1])["second_look"],
             "macs": spec(model).facts.macs,
             "wall_seconds": taken.wall_seconds,
-            "processor_seconds": taken.processor_seconds,
         },
     )
     return finished(options.results)[-1]
