@@ -122,3 +122,30 @@ def test_the_nearest_values_are_possible(world):
     with pytest.raises(LimitsError):
         choose(Limits(latency=0.5 * MILLISECOND / MARGIN - 1e-9))
     assert choose(Limits(latency=0.5 * MILLISECOND / MARGIN + 1e-9)).model == LENET
+
+
+def test_looking_leaves_the_time_for_learning(world, monkeypatch):
+    """Every look takes ten of sixty seconds: after the second the ladder is looked at from its modest end."""
+    now = [1000.0]
+    weigh = limited.weigh
+
+    def slow(*arguments):
+        now[0] += 10
+        return weigh(*arguments)
+
+    monkeypatch.setattr(limited, "weigh", slow)
+    monkeypatch.setattr(limited.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(limited.Walk, "_too_slow", lambda *arguments: False)
+    heard = Heard()
+    recipe = choose(Limits(latency=2 * MILLISECOND / MARGIN), {"time": 60.0}, heard)
+    assert world == [(RESNET, "float32"), (RESNET, "int8"), (LENET, "float32")]
+    assert recipe.model == LENET
+    assert "1 too slow, 1 not looked at for want of time" in "\n".join(heard.lines)
+
+
+def test_late_looking_climbs_until_something_keeps_to_the_limits(world, monkeypatch):
+    """What is smallest last need not be smallest in every respect."""
+    monkeypatch.setattr(limited, "LOOK", -1.0)
+    monkeypatch.setitem(NETWORKS, LENET, 5)
+    assert choose(Limits(size=4 * KILOBYTE)).model == NARROW
+    assert world == [(NARROW, "int8")]

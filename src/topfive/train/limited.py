@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
@@ -20,6 +20,7 @@ from topfive.train.loop import Watch
 from topfive.train.pace import epoch_seconds
 from topfive.train.weighed import MARGIN, Weighed, facts_of, least_bytes, weigh
 
+LOOK = 0.25  # of the time, after which the ladder is climbed from below: what is left is for learning
 PROPORTION = 0.8  # a smaller relative takes at least this share of the time that its operations let expect
 
 
@@ -54,11 +55,13 @@ class Walk:
     """Down a ladder of recipes, from strong to modest, remembering what was found out about each.
 
     What its operations tell to be hopeless is passed over without a measurement, but never `least`, the last of them.
-    Training must end by `until`, of time.monotonic().
+    Training must end by `until`, of time.monotonic(); where a good part of that went by with looking, the rest of the
+    ladder is looked at from its modest end.
     """
 
     def __init__(self, limits: Limits, splits: Splits, least: Recipe, until: float = math.inf):
         self.limits, self.splits, self.least, self.until = limits, splits, least, until
+        self.turn = until if math.isinf(until) else until - (1 - LOOK) * self._left()
         self.weighed: list[Weighed] = []
         self.passed: Counter[str] = Counter()  # how many for the sake of what
         self._macs: list[int] = []
@@ -67,7 +70,10 @@ class Walk:
 
     def fitting(self, recipes: Iterable[Recipe]) -> Iterator[Weighed]:
         """Those that keep to the limits, in floats where these do, else in int8."""
-        for recipe in recipes:
+        ahead = deque(recipes)
+        while ahead:
+            late = time.monotonic() > self.turn
+            recipe = ahead.pop() if late else ahead.popleft()
             facts = facts_of(recipe, self.splits)
             self._macs.append(facts.macs)
             hopeless = ""
@@ -87,6 +93,7 @@ class Walk:
                     self.weighed.append(weigh(recipe, precision, self.limits, self.splits))
                     broken = self.limits.broken(self.weighed[-1].cost, MARGIN)
                 if not broken:
+                    self.passed["look"] = len(ahead) if late else 0
                     yield self.weighed[-1]
                     break
             else:
@@ -113,7 +120,8 @@ class Walk:
         """Its costs, and why none above it was taken."""
         costs = ", ".join(amount(name, getattr(found.cost, name)) for name in stated(self.limits))
         words = {"macs": "too many operations", "size": "too large", "latency": "too slow", "time": "too long to train"}
-        passed = ", ".join(f"{count} {words[name]}" for name, count in self.passed.items())
+        words["look"] = "not looked at for want of time"
+        passed = ", ".join(f"{count} {words[name]}" for name, count in self.passed.items() if count)
         return f"{costs} with fresh weights; {f'passed over: {passed}' if passed else 'none is stronger'}"
 
     def refusal(self) -> LimitsError:
