@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -122,6 +123,26 @@ def test_the_nearest_values_are_possible(world):
     with pytest.raises(LimitsError):
         choose(Limits(latency=0.5 * MILLISECOND / MARGIN - 1e-9))
     assert choose(Limits(latency=0.5 * MILLISECOND / MARGIN + 1e-9)).model == LENET
+
+
+def test_the_nearest_values_are_of_one_network(world, monkeypatch):
+    """A file of few bytes that is slow and a quick one of many are not one that is small and quick."""
+    monkeypatch.setattr(limited, "least_bytes", lambda facts, precision: 0)
+    monkeypatch.setattr(limited.Walk, "_too_slow", lambda *arguments: False)
+    weigh = limited.weigh
+
+    def quick_but_large(*arguments):
+        weighed = weigh(*arguments)
+        large = dataclasses.replace(weighed.cost, size=20 * KILOBYTE)
+        return dataclasses.replace(weighed, cost=large) if weighed.recipe.model == LENET else weighed
+
+    monkeypatch.setattr(limited, "weigh", quick_but_large)
+    with pytest.raises(LimitsError) as error:
+        choose(Limits(latency=MILLISECOND / MARGIN, size=7 * KILOBYTE))
+    assert str(error.value).count("where") == 2
+    assert "2.22 ms where 1.11 ms is allowed" in str(error.value)
+    assert "4.00 KB where 7.00 KB is allowed" in str(error.value)
+    assert f"{NARROW}, in int8" in str(error.value)
 
 
 def test_looking_leaves_the_time_for_learning(world, monkeypatch):

@@ -30,7 +30,7 @@ def chosen_within(
     """The recipe `name`, or what suits, with the settings put in, of the strongest network that keeps to the limits.
 
     Where the settings name a network, it is that or none.  Says what was chosen and why.  LimitsError where there is
-    none, with the nearest values that are possible.
+    none, with what the nearest network needs.
     """
     seconds = float(settings.get("time") or SECONDS)
     until = time.monotonic() + for_training(seconds)
@@ -64,7 +64,6 @@ class Walk:
         self.turn = until if math.isinf(until) else until - (1 - LOOK) * self._left()
         self.weighed: list[Weighed] = []
         self.passed: Counter[str] = Counter()  # how many for the sake of what
-        self._macs: list[int] = []
         self._epoch: dict[Recipe, float] = {}  # seconds
         self._pace = 0.0  # of them, for each multiply-accumulate
 
@@ -75,7 +74,6 @@ class Walk:
             late = time.monotonic() > self.turn
             recipe = ahead.pop() if late else ahead.popleft()
             facts = facts_of(recipe, self.splits)
-            self._macs.append(facts.macs)
             hopeless = ""
             if self.limits.macs is not None and facts.macs > self.limits.macs:
                 hopeless = "macs"
@@ -125,22 +123,23 @@ class Walk:
         return f"{costs} with fresh weights; {f'passed over: {passed}' if passed else 'none is stronger'}"
 
     def refusal(self) -> LimitsError:
-        """That nothing keeps to the limits, with the nearest value of each that is possible."""
+        """That nothing keeps to the limits, with what the network that comes nearest to all of them together needs."""
         known = {(each.recipe, each.precision) for each in self.weighed}
         for precision in get_args(Precision):
             if (self.least, precision) not in known:
                 self.weighed.append(weigh(self.least, precision, self.limits, self.splits))
-        nearest = {
-            "latency": min((each.cost.latency or math.inf) for each in self.weighed) / MARGIN,
-            "size": min(each.cost.size for each in self.weighed),
-            "macs": min(self._macs),
-        }
+        nearest = min(self.weighed, key=lambda each: sorted(self._shares(each).values(), reverse=True))
         listed = ", ".join(
-            f"{amount(name, nearest[name])} where {amount(name, limit)} is allowed"
-            for name, limit in stated(self.limits).items()
+            f"{amount(name, share * limit)} where {amount(name, limit)} is allowed"
+            for (name, limit), share in zip(stated(self.limits).items(), self._shares(nearest).values(), strict=True)
         )
-        why = f"the nearest possible values are {listed}"
+        why = f"the nearest possible values are {listed}, of {nearest.told()}"
         return LimitsError("no network keeps to the limits on", self.splits.name, why, "Loosen them")
+
+    def _shares(self, weighed: Weighed) -> dict[str, float]:
+        """How much of each limit it needs, with the margin of the latency: what is above one breaks it."""
+        shares = {name: getattr(weighed.cost, name) / limit for name, limit in stated(self.limits).items()}
+        return {name: share / MARGIN if name == "latency" else share for name, share in shares.items()}
 
     def _left(self) -> float:
         return self.until - time.monotonic()
