@@ -89,8 +89,18 @@ def test_without_validation_images_the_last_size_counts(cut):
     assert artifact.read(report.artifact).preprocess.side == 16
 
 
-def test_whole_images_stay_whole(cut):
+@pytest.mark.parametrize("best", [20, 24])
+def test_whole_images_of_which_it_saw_few_are_one_size_of_several(cut, monkeypatch, best):
+    monkeypatch.setattr(grown, "_score", lambda state, work, side: float(side == best))
     report, notes = cut(3 * STEPS + 1, digits())
+    assert artifact.read(report.artifact).preprocess.side == best
+    assert len([note for note in notes if "grew" in note]) == (best != 24)
+
+
+@pytest.mark.parametrize(("steps", "val"), [(4 * STEPS, 40), (4 * STEPS + 1, 40), (3 * STEPS + 1, 0)])
+def test_whole_images_that_it_knows_stay_whole(cut, monkeypatch, steps, val):
+    monkeypatch.setattr(grown, "_score", lambda state, work, side: -float(side))
+    report, notes = cut(steps, digits(val))
     assert artifact.read(report.artifact).preprocess.side == 24
     assert not [note for note in notes if "grew" in note]
 

@@ -13,19 +13,21 @@ from topfive.train.state import State
 
 
 def as_grown(state: State, work: Work, splits: Splits, preprocess: Preprocess) -> tuple[Work, Preprocess]:
-    """`work` and `preprocess`, those of smaller images where the weights have not met whole ones.
+    """`work` and `preprocess`, those of smaller images where the weights have not met whole ones for an epoch.
 
     Of the sizes that they have met they may know the last too little: that one is taken at which they answer the
     validation images best, without such images the last.
     """
-    recipe, whole = work.recipe, preprocess.side
-    sides = sorted({side_at(recipe, whole, epoch) for epoch in range(-(-state.step // work.batches.steps))})
-    if whole in sides or not sides:
+    recipe, whole, steps = work.recipe, preprocess.side, work.batches.steps
+    met = [side_at(recipe, whole, epoch) for epoch in range(-(-state.step // steps))]
+    if not met or met[0] == whole or whole in met[: state.step // steps]:
         return work, preprocess
+    sides = sorted(set(met))
     side = sides[-1]
     if work.validation is not None:
-        scores = {side: _score(state, work, side) for side in sides}
-        side = max(sides, key=scores.__getitem__)
+        side = max(sides, key=lambda side: _score(state, work, side))
+    if side == whole:
+        return work, preprocess
     smaller = at_side(preprocess, side)
     validation = work.validation and EvaluationBatches(
         splits.val, smaller, work.recipe.batch_size, work.placement.threads
