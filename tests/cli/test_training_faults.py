@@ -221,6 +221,24 @@ def diverges_at_once(scene: Scene) -> int:
     return scene.begin("--lr", "1e30")
 
 
+def left_out(scene: Scene) -> int:
+    """The loss of one step is no number, the first time and again: the run ends, and goes on without that step."""
+    backward = loop.backward
+
+    def poisoned(images: Any, targets: Any, state: Any, work: Any) -> float:
+        return backward(images * (float("nan") if state.step == HELD else 1), targets, state, work)
+
+    with scene.patch.context() as patch:
+        patch.setattr(loop, "backward", poisoned)
+        assert scene.begin(*EVERY_STEP) == 6
+        assert "--nan skip:3" in scene.said
+        assert scene.resume() == 6, "the same images again"
+        assert newest(scene.out) == HELD
+        code = scene.resume("--nan", "skip:1")
+    assert f"left out: loss nan at step {HELD}, lr" in scene.said
+    return code
+
+
 def out_of_memory(scene: Scene) -> int:
     backward, taken = loop.backward, []
 
@@ -452,6 +470,10 @@ TABLE: dict[str, Row] = {
         *(diverges, 6, f"weights without bounds at step {HELD}, lr 1e+39, batch of digits/train/", GO),
         ("train/test_fit.py::test_the_last_good_checkpoint_and_best_weights_stay",),
     ),
+    "B6 a step left out": Row(
+        left_out, 0, also=("train/test_fit.py::test_a_step_left_out_is_as_if_it_were_never_taken",)
+    ),
+    "B6 another word": Row(lambda scene: scene.begin("--nan", "skip:0"), 2, "skip:3"),
     "B7 out of memory": Row(out_of_memory, 5, "a batch of 32 does not fit", GO),
     "B7 limit on memory": Row(limited_memory, 5, "a batch of 999 does not fit"),
     "B8 SIGINT": Row(signalled(signal.SIGINT), 130, f"SIGINT at step {HELD}, all saved", GO),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import os
 import re
 import signal
@@ -439,6 +440,109 @@ def test_weights_that_are_no_numbers_reach_no_checkpoint(tmp_path, monkeypatch):
         go(tmp_path, checkpoint_seconds=0)
     assert seen == [4]
     assert newest(tmp_path).step == 3
+
+
+# Steps that are left out
+
+
+def poisoned(monkeypatch, *steps, by):
+    """What `by` does at these steps in place of the backward pass; gives the steps at which it did."""
+    backward, hit = loop.backward, []
+
+    def some(images, targets, state, work):
+        if state.step not in steps:
+            return backward(images, targets, state, work)
+        hit.append(state.step)
+        return by(backward, images, targets, state, work)
+
+    monkeypatch.setattr(loop, "backward", some)
+    return hit
+
+
+def nothing(backward, images, targets, state, work):
+    """No forward pass: what leaving a step out must be equal to."""
+    return float("nan")
+
+
+def images_without_numbers(backward, images, targets, state, work):
+    loss = backward(images * float("nan"), targets, state, work)
+    assert any(not tensor.isfinite().all() for tensor in state.model.buffers()), "the statistics are not poisoned"
+    return loss
+
+
+def gradients_without_bounds(backward, images, targets, state, work):
+    loss = backward(images, targets, state, work)
+    next(state.model.parameters()).grad.view(-1)[0] = float("inf")
+    return loss
+
+
+SKIPPED = (2, STEPS)
+
+
+@pytest.fixture
+def left_out(tmp_path, monkeypatch):
+    """The folder of a run without these steps."""
+    with monkeypatch.context() as patch:
+        hit = poisoned(patch, *SKIPPED, by=nothing)
+        go(tmp_path / "reference", RESNET, skips=2)
+        assert hit == list(SKIPPED)
+    return tmp_path / "reference"
+
+
+@pytest.mark.parametrize("by", [images_without_numbers, gradients_without_bounds])
+def test_a_step_left_out_is_as_if_it_were_never_taken(tmp_path, monkeypatch, left_out, by):
+    hit, watch = poisoned(monkeypatch, *SKIPPED, by=by), Watcher()
+    go(tmp_path / "run", RESNET, watch=watch, skips=2)
+    assert hit == list(SKIPPED)
+    assert same(tmp_path / "run", left_out), different(tmp_path / "run", left_out)
+    assert [entry["skipped"] for entry in log(left_out)] == [[2], [STEPS]]
+    assert all(math.isfinite(entry["train_loss"]) for entry in log(left_out))
+    what = "loss nan" if by is images_without_numbers else "gradients without bounds"
+    said = [note for note in watch.notes if note.startswith("left out")]
+    assert [note.split(", lr")[0] for note in said] == [f"left out: {what} at step {step}" for step in SKIPPED]
+
+
+def test_sabotage_statistics_that_are_not_put_back_are_seen(tmp_path, monkeypatch, left_out):
+    monkeypatch.setattr(loop, "put_back", lambda model, statistics: None)
+    poisoned(monkeypatch, *SKIPPED, by=images_without_numbers)
+    with pytest.raises(DivergedError, match="answers without bounds"):
+        go(tmp_path / "run", RESNET, skips=2)
+
+
+@pytest.mark.parametrize("stop", [2, 3, STEPS, STEPS + 1])
+def test_a_run_resumed_after_steps_left_out_is_bit_identical(tmp_path, monkeypatch, left_out, stop):
+    poisoned(monkeypatch, *SKIPPED, by=images_without_numbers)
+    stop_at(stop, tmp_path / "run", RESNET, skips=2)
+    go(tmp_path / "run", RESNET, skips=2)
+    assert same(tmp_path / "run", left_out), different(tmp_path / "run", left_out)
+
+
+def test_a_run_that_ended_there_goes_on_without_the_step(tmp_path, monkeypatch, left_out):
+    poisoned(monkeypatch, *SKIPPED, by=images_without_numbers)
+    with pytest.raises(DivergedError, match=r"loss nan at step 2, .*--nan skip:3"):
+        go(tmp_path / "run", RESNET, checkpoint_seconds=0)
+    assert newest(tmp_path / "run").step == 2
+    go(tmp_path / "run", RESNET, skips=2)
+    assert same(tmp_path / "run", left_out), different(tmp_path / "run", left_out)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_no_more_steps_than_allowed_are_left_out(tmp_path, monkeypatch, cut):
+    poisoned(monkeypatch, *SKIPPED, by=images_without_numbers)
+    if cut:
+        stop_at(SKIPPED[0] + 1, tmp_path, RESNET, skips=1)
+    with pytest.raises(DivergedError, match=f"loss nan at step {SKIPPED[1]}"):
+        go(tmp_path, RESNET, skips=1)
+
+
+def test_parts_side_by_side_are_left_out_together(tmp_path, monkeypatch, abreast):
+    with monkeypatch.context() as patch:
+        poisoned(patch, *SKIPPED, by=nothing)
+        go(tmp_path / "reference", PARTS, threads=None, skips=2)
+    poisoned(monkeypatch, *SKIPPED, by=images_without_numbers)
+    go(tmp_path / "run", PARTS, threads=None, skips=2)
+    assert (2, 1) in abreast
+    assert same(tmp_path / "run", tmp_path / "reference")
 
 
 # What may not change

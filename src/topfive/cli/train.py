@@ -55,6 +55,9 @@ def _train(
     exact: Annotated[
         bool, Option("--exact", help="Refuse to continue where the result could differ in a bit.")
     ] = False,
+    nan: Annotated[
+        str, Option(metavar="[stop|skip:N]", help="A loss that is no number: stop, or leave out up to N such steps.")
+    ] = "stop",
     track: Annotated[
         str | None, Option(help="Hand the figures to tensorboard, wandb or mlflow too; several with commas.")
     ] = None,
@@ -84,6 +87,7 @@ def _train(
     from topfive.data.places import cache_folder
     from topfive.evaluate.limits import limits_from
     from topfive.train import DataChoices, Request, Run, Silent, Surroundings, fit, joined, settle
+    from topfive.train.skip import skips_from
     from topfive.train.track import Tracked, sinks_from
 
     pairs = list(settings or ())
@@ -109,6 +113,7 @@ def _train(
             placement_cache=cache_folder() / "placement.json",
             accept_data_change=accept_data_change,
             exact=exact,
+            skips=skips_from(nan),
             begun=begun,
             source=settled.source,
             limits=settled.limits,

@@ -58,7 +58,8 @@ class Surroundings:
     """What decides how a run is carried out, but not, beyond rounding, what comes out.
 
     None means measured or chosen at the start.  `source` is how the data were asked for, kept so that --resume can ask
-    again.  A shipped file that breaks the `limits` is quantised, where int8 keeps to them.
+    again.  A shipped file that breaks the `limits` is quantised, where int8 keeps to them.  As many steps as `skips`
+    may be left out where their loss is no number: else the run ends there.
     """
 
     threads: int | None = None
@@ -70,6 +71,7 @@ class Surroundings:
     placement_cache: Path | None = None
     accept_data_change: bool = False
     exact: bool = False
+    skips: int = 0
     source: dict[str, Any] = field(default_factory=dict)
     limits: Limits = ANY
     watch: Watch = field(default_factory=Silent)
@@ -155,6 +157,7 @@ def _fit(recipe: Recipe, splits: Splits, run: Run, device: str, around: Surround
         around.watch,
         around.checkpoint_seconds,
         around.begun,
+        around.skips,
         team,
     )
     with stopping() as stop, complete(team, run.folder):

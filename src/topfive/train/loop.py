@@ -24,6 +24,7 @@ from topfive.train.processes import ALONE, Team
 from topfive.train.randomness import reseed, seed_of
 from topfive.train.run import Run, Stop
 from topfive.train.schedule import learning_rate, momentum
+from topfive.train.skip import buffers, put_back, without_bounds
 from topfive.train.state import State
 from topfive.train.task import Logits, Task
 
@@ -55,6 +56,7 @@ class Work:
     watch: Watch
     checkpoint_seconds: float
     begun: float  # time.monotonic() when this life of the run began to read
+    skips: int = 0  # steps that may be left out where their loss or their gradients are without bounds
     team: Team = ALONE
 
     @property
@@ -81,20 +83,21 @@ def train(state: State, work: Work, stop: Stop) -> None:
             work.abreast.objective.train()
             freeze(state.model, state.model.head, state.step < thaw)
             learning = True
+        statistics = buffers(state.model) if work.skips else []
         value = work.team.mean(backward(*work.batches.at(epoch, index), state, work))
-        if not math.isfinite(value):
-            raise diverged(f"loss {value}", state.step, work)
-        if recipe.clip_grad:
-            state.scaler.unscale_(state.optimizer)
-            nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip_grad)
-        state.scaler.step(state.optimizer)
-        state.scaler.update()
+        trouble = without_bounds(value, state, gradients=work.skips > 0)
+        if not trouble:
+            move(state, recipe)
+            state.loss_sum += value
+        elif len(state.skipped) < work.skips:
+            put_back(state.model, statistics)
+            state.skipped.append(state.step)
+            work.watch.note(f"left out: {trouble} {where(state.step, work)}")
+        else:
+            raise diverged(trouble, state.step, work)
         state.optimizer.zero_grad(set_to_none=True)
-        if state.average is not None:
-            state.average.update(state.step)
 
         state.step += 1
-        state.loss_sum += value
         state.seconds = before + time.monotonic() - work.begun
         state.finished = recipe.time is not None and bool(work.team.highest(state.seconds >= for_steps(recipe.time)))
         work.watch.stepped(state.step, value)
@@ -111,6 +114,17 @@ def train(state: State, work: Work, stop: Stop) -> None:
             saved = time.monotonic()
         if asked:
             raise work.team.said(Stop(asked).error(work.run.folder, state.step))
+
+
+def move(state: State, recipe: Recipe) -> None:
+    """The weights go where the gradients in them lead, and their average follows."""
+    if recipe.clip_grad:
+        state.scaler.unscale_(state.optimizer)
+        nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip_grad)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    if state.average is not None:
+        state.average.update(state.step)
 
 
 def for_steps(seconds: float) -> float:
@@ -138,8 +152,13 @@ def finish_epoch(epoch: int, rate: float, state: State, work: Work) -> None:
     Images that grow are as large here as the epoch saw them: its network has not met larger ones, and its answers to
     them would tell little.  Weights count as the best only where the images were whole.
     """
-    taken = state.step - epoch * work.batches.steps
-    entry = {"epoch": epoch + 1, "step": state.step, "lr": rate, "train_loss": state.loss_sum / taken}
+    first = epoch * work.batches.steps
+    skipped = [step for step in state.skipped if step >= first]
+    taken = state.step - first - len(skipped)
+    loss = state.loss_sum / taken if taken else math.nan
+    entry: dict[str, Any] = {"epoch": epoch + 1, "step": state.step, "lr": rate, "train_loss": loss}
+    if skipped:
+        entry["skipped"] = skipped
     state.loss_sum = 0.0
     if work.validation is not None:
         side = side_at(work.recipe, work.validation.side, epoch)
@@ -172,12 +191,16 @@ def answers(model: nn.Module, images: Iterable[tuple[Tensor, Tensor]], work: Wor
     return np.concatenate(logits), np.concatenate(labels)
 
 
-def diverged(what: str, step: int, work: Work) -> DivergedError:
-    """What the user needs to find out why: where, at which rate, on which images."""
+def where(step: int, work: Work) -> str:
+    """What the user needs to find out why: which step, at which rate, on which images."""
     steps = work.batches.steps
-    rate = learning_rate(work.recipe, step, steps)
     names = ", ".join(shown(name) for name in work.batches.names(*divmod(step, steps))[:3])
+    return f"at step {step}, lr {learning_rate(work.recipe, step, steps):.3g}, batch of {names}, ..."
+
+
+def diverged(what: str, step: int, work: Work) -> DivergedError:
     return DivergedError(
-        "diverged", work.run.folder, f"{what} at step {step}, lr {rate:.3g}, batch of {names}, ...",
-        "The last checkpoint is kept. Use a smaller --lr, a longer --warmup-epochs or --clip-grad",
+        "diverged", work.run.folder, f"{what} {where(step, work)}",
+        "The last checkpoint is kept. Use a smaller --lr, a longer --warmup-epochs or --clip-grad; "
+        "where the images are to blame, go on without some steps by --resume and --nan skip:3",
     )  # fmt: skip

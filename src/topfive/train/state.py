@@ -31,8 +31,8 @@ class Best:
 class State:
     """`step` steps have been taken.
 
-    `loss_sum` is over those of the epoch under way, `seconds` over all of the run's lives; it is `finished` where its
-    time was over before its last step.
+    `skipped` are those of them that were left out, `loss_sum` is over the others of the epoch under way, `seconds` over
+    all of the run's lives; it is `finished` where its time was over before its last step.
     """
 
     model: Classifier
@@ -44,6 +44,7 @@ class State:
     seconds: float = 0.0
     finished: bool = False
     best: Best = field(default_factory=Best)
+    skipped: list[int] = field(default_factory=list)
 
     @property
     def evaluated(self) -> Classifier:
@@ -69,6 +70,7 @@ class State:
             "loss_sum": self.loss_sum,
             "seconds": self.seconds,
             "finished": self.finished,
+            "skipped": self.skipped,
             "best": {"epoch": self.best.epoch, "score": self.best.score},
         }
         return Checkpoint(self.step, tensors, state)
@@ -83,6 +85,7 @@ class State:
             self.scaler.load_state_dict(checkpoint.state["scaler"])
             self.step, self.loss_sum = checkpoint.step, checkpoint.state["loss_sum"]
             self.seconds, self.finished = checkpoint.state["seconds"], checkpoint.state["finished"]
+            self.skipped = list(checkpoint.state.get("skipped", []))  # older files have none
             self.best = Best(**checkpoint.state["best"], weights=under("best", checkpoint.tensors))
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             why = f"it does not fit the run ({' '.join(str(error).split())[:200]})"
