@@ -1,6 +1,6 @@
 """A found network against hand-made ones of the same cost, and against the best of as many random cells.
 
-    python benchmarks/found_network.py [--time 60m] [--train-time 8m] [--seed 0 --seed 1 --seed 2] [FLAG ...]
+    python benchmarks/found_network.py [--time 60m] [--train-time 8m] [--seed 0 --seed 1 --seed 2] [--page] [FLAG ...]
 
 One command, `topfive search DATA --time T --train-time 0`, finds a network; the same with `--strategy random` and as
 many trials finds the best random one.  ResNet in its form for CIFAR and MobileNetV2 are scaled to the multiply-
@@ -8,7 +8,8 @@ accumulates of the found network.  All four are trained by one recipe, with as m
 for in the stated time on this machine, once a seed, and measured on the test images by `topfive evaluate`.  Flags that
 follow are handed to both searches.
 
-Appends one JSON line a search and a training to benchmarks/found_network.jsonl and skips what is there.
+Appends one JSON line a search and a training to benchmarks/found_network.jsonl and skips what is there; --page only
+writes docs/found.md and its drawings from the lines.
 """
 
 from __future__ import annotations
@@ -47,7 +48,13 @@ def main() -> None:
     parser.add_argument("--seed", action="append", type=int, help="default: 0, 1, 2")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the runs lie")
+    parser.add_argument("--page", action="store_true", help="only write page and drawings")
     options, flags = parser.parse_known_args()
+    if options.page:
+        from found_network_page import write
+
+        write(finished(options.results))
+        return
     found = searched("found", ["--time", options.time, *flags], options)
     random = searched(
         "random", ["--strategy", "random", "--seed", "1", "--trials", str(found["trials"]), *flags], options
