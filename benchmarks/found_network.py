@@ -53,7 +53,7 @@ def main() -> None:
     if options.page:
         from found_network_page import write
 
-        write(finished(options.results))
+        write(finished(options.results), finished(Path(__file__).with_name("proxies.jsonl")))
         return
     found = searched("found", ["--time", options.time, *flags], options)
     random = searched(

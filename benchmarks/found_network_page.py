@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from proxies import compared
+
 from topfive.report.wording import amount, duration
 from topfive.search.diagrams import diagrams
 from topfive.search.drawing import svg
@@ -60,14 +62,44 @@ is answered by the shipped file on one thread in the time of the last column; al
 The names, which `topfive train --model` takes:
 
 {models}
-
+{alike}
 Measured by `python benchmarks/found_network.py`, the lines are in `benchmarks/found_network.jsonl`; two cores of
 {processor}, torch {torch}.
 """
 
+ALIKE = """
+## How alike the best are
 
-def write(lines: Sequence[dict[str, Any]]) -> None:
-    """The page, and a drawing of each cell that was found."""
+Would a better choice among the best have found more? The networks that either search looked at again, and others of the
+random search from good to bad, were trained once more at their whole size, by the recipe of the end, for three epochs
+of 30,000 training images, and judged on 10,000 other training images.
+
+| networks | how many | accuracy, mean | spread | lowest | highest |
+|---|--:|--:|--:|--:|--:|
+{groups}
+
+Over the seeds of one network accuracy spreads by {seeds:.2f} points (the mean of the spreads in the first table): as
+far as networks differ by no more than that, chance chooses among them.
+
+How short trainings of one core order the same networks, by Spearman's correlation with those long ones: that of a
+trial, and of what it might be instead.
+
+| short training | how many | order of all | of those looked at again | its choice is below the best, points | seconds |
+|---|--:|--:|--:|--:|--:|
+{orders}
+
+Measured by `python benchmarks/proxies.py`, the lines are in `benchmarks/proxies.jsonl`; a long training takes
+{long:.0f} processor seconds.
+"""
+SHORT = {
+    "trial": "a trial: eight filters, 16 pixels, AdamW, 512 steps",
+    "wide": "with all of its filters",
+    "wide-muon": "with all of its filters, by the recipe of the end",
+}
+
+
+def write(lines: Sequence[dict[str, Any]], trainings: Sequence[dict[str, Any]]) -> None:
+    """The page, and a drawing of each cell that was found; `trainings` are lines of benchmarks/proxies.py."""
     by_name = {name: found for name in NAMES if (found := [line for line in lines if line["what"] == name])}
     searches = {line["what"].removeprefix("search: "): line for line in lines if line["what"].startswith("search: ")}
     if len(searches) < 2 or "found" not in by_name:
@@ -91,6 +123,7 @@ def write(lines: Sequence[dict[str, Any]]) -> None:
         verdict=verdict(by_name),
         drawings="\n\n".join(f"![{NAMES[name]}](search/{name}_cell.svg)" for name in ("found", "random")),
         models="\n".join(f"- {NAMES[name]}: `{rows[0]['model']}`" for name, rows in by_name.items()),
+        alike=alike(trainings, by_name) if trainings else "",
         processor=one["processor"],
         torch=one["versions"]["torch"],
     )
@@ -111,6 +144,29 @@ def verdict(by_name: dict[str, list[dict[str, Any]]]) -> str:
         side = "above" if gap >= 0 else "below"
         parts.append(f"{abs(gap):.2f} points {side} {NAMES[name]} (standard error {error:.2f})")
     return "The found network's mean is\n" + ",\n".join(parts) + "."
+
+
+def alike(trainings: Sequence[dict[str, Any]], by_name: dict[str, list[dict[str, Any]]]) -> str:
+    """How far apart the best are, beside those that are not, and how a short training orders them."""
+    truth = [line for line in trainings if line["kind"] == "truth"]
+    groups = []
+    for name, again in (("looked at again", True), ("random, from good to bad", False)):
+        found = [line["accuracy"] for line in truth if line["again"] == again]
+        if len(found) > 1:
+            mean, spread = statistics.mean(found), 100 * statistics.stdev(found)
+            cells = [name, str(len(found)), f"{mean:.4f}", f"{spread:.2f}", f"{min(found):.4f}", f"{max(found):.4f}"]
+            groups.append(f"| {' | '.join(cells)} |")
+    orders = []
+    for kind, told in compared(list(trainings)).items():
+        if kind != "truth":
+            figures = (f"{figure:.2f}" for figure in (told.order, told.order_again, told.below))
+            orders.append(f"| {' | '.join([SHORT[kind], str(told.count), *figures, f'{told.seconds:.0f}'])} |")
+    return ALIKE.format(
+        groups="\n".join(groups),
+        orders="\n".join(orders),
+        seeds=100 * statistics.mean(_spread(lines) for lines in by_name.values()),
+        long=statistics.median(line["processor_seconds"] for line in truth),
+    )
 
 
 def _second_look(search: dict[str, Any]) -> float:
