@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from means import apart, spread
+
 from topfive.report.chart import Series, draw
 from topfive.report.page import chart_file
 from topfive.report.wording import amount
@@ -102,10 +104,7 @@ def verdict(groups: dict[tuple[str, int], list[dict[str, Any]]]) -> str:
         if "compound" not in at or len(at) < 2:
             continue
         rival = max((method for method in at if method != "compound"), key=lambda method: _mean(at[method]))
-        gap = 100 * (_mean(at["compound"]) - _mean(at[rival]))
-        error = 100 * math.hypot(_error(at["compound"]), _error(at[rival]))
-        side = "above" if gap >= 0 else "below"
-        parts.append(f"at {scale} times\n{abs(gap):.2f} points {side} {rival} (standard error {error:.2f})")
+        parts.append(f"at {scale} times\n{apart(_accuracies(at['compound']), _accuracies(at[rival]), rival)}")
     return "Compound against the best of the single dimensions: " + "; ".join(parts) + "." if parts else ""
 
 
@@ -127,28 +126,24 @@ def drawing(base: Sequence[dict[str, Any]], groups: dict[tuple[str, int], list[d
     return chart_file(chart)
 
 
+def _accuracies(lines: Sequence[dict[str, Any]]) -> list[float]:
+    return [line["accuracy"] for line in lines]
+
+
 def _mean(lines: Sequence[dict[str, Any]]) -> float:
-    return statistics.mean(line["accuracy"] for line in lines)
-
-
-def _error(lines: Sequence[dict[str, Any]]) -> float:
-    return _spread(lines) / math.sqrt(len(lines))
-
-
-def _spread(lines: Sequence[dict[str, Any]]) -> float:
-    return statistics.stdev(line["accuracy"] for line in lines) if len(lines) > 1 else math.nan
+    return statistics.mean(_accuracies(lines))
 
 
 def _row(method: str, lines: Sequence[dict[str, Any]], macs: int) -> str:
     one = lines[0]
-    spread = f"{100 * _spread(lines):.2f}" if len(lines) > 1 else ""
+    points = f"{100 * spread(_accuracies(lines)):.2f}" if len(lines) > 1 else ""
     cells = [
         method,
         str(one["scale"]),
         *_factors(one),
         *_costs(one, macs),
         f"{_mean(lines):.4f}",
-        spread,
+        points,
         str(len(lines)),
         f"{statistics.median(line['processor_seconds'] for line in lines):.0f}",
     ]

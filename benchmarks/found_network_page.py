@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from means import apart, spread
 from proxies import compared
 
 from topfive.report.wording import amount, duration
@@ -81,11 +81,13 @@ of 30,000 training images, and judged on 10,000 other training images.
 Over the seeds of one network accuracy spreads by {seeds:.2f} points (the mean of the spreads in the first table): as
 far as networks differ by no more than that, chance chooses among them.
 
-How short trainings of one core order the same networks, by Spearman's correlation with those long ones: that of a
-trial, and of what it might be instead.
+How a trial of the search orders them, by Spearman's correlation with those long trainings: {order:.2f} over all,
+{order_again:.2f} over those looked at again, and the one that it would choose is {below:.2f} points below the best.
+It stands here beside two other short trainings, over the {count} networks that all three trained; a correlation of so
+few is uncertain by some {uncertain:.2f}.
 
-| short training | how many | order of all | of those looked at again | its choice is below the best, points | seconds |
-|---|--:|--:|--:|--:|--:|
+| short training | order | its choice is below the best, points | processor seconds |
+|---|--:|--:|--:|
 {orders}
 
 Measured by `python benchmarks/proxies.py`, the lines are in `benchmarks/proxies.jsonl`; a long training takes
@@ -136,13 +138,8 @@ def write(lines: Sequence[dict[str, Any]], trainings: Sequence[dict[str, Any]]) 
 
 def verdict(by_name: dict[str, list[dict[str, Any]]]) -> str:
     """The found one against each other, with the standard error of the difference of two means."""
-    found = by_name["found"]
-    parts = []
-    for name in (other for other in by_name if other != "found"):
-        gap = 100 * (_mean(found) - _mean(by_name[name]))
-        error = 100 * math.hypot(_error(found), _error(by_name[name]))
-        side = "above" if gap >= 0 else "below"
-        parts.append(f"{abs(gap):.2f} points {side} {NAMES[name]} (standard error {error:.2f})")
+    found = _accuracies(by_name["found"])
+    parts = [apart(found, _accuracies(by_name[name]), NAMES[name]) for name in by_name if name != "found"]
     return "The found network's mean is\n" + ",\n".join(parts) + "."
 
 
@@ -153,18 +150,24 @@ def alike(trainings: Sequence[dict[str, Any]], by_name: dict[str, list[dict[str,
     for name, again in (("looked at again", True), ("random, from good to bad", False)):
         found = [line["accuracy"] for line in truth if line["again"] == again]
         if len(found) > 1:
-            mean, spread = statistics.mean(found), 100 * statistics.stdev(found)
-            cells = [name, str(len(found)), f"{mean:.4f}", f"{spread:.2f}", f"{min(found):.4f}", f"{max(found):.4f}"]
+            mean, points = statistics.mean(found), 100 * spread(found)
+            cells = [name, str(len(found)), f"{mean:.4f}", f"{points:.2f}", f"{min(found):.4f}", f"{max(found):.4f}"]
             groups.append(f"| {' | '.join(cells)} |")
+    whole = compared(trainings, lambda line: True)["trial"]
+    again = compared(trainings, lambda line: line["again"])["trial"]
+    common = set.intersection(*({line["model"] for line in trainings if line["kind"] == kind} for kind in SHORT))
     orders = []
-    for kind, told in compared(list(trainings)).items():
-        if kind != "truth":
-            figures = (f"{figure:.2f}" for figure in (told.order, told.order_again, told.below))
-            orders.append(f"| {' | '.join([SHORT[kind], str(told.count), *figures, f'{told.seconds:.0f}'])} |")
+    for kind, told in compared(trainings, lambda line: line["model"] in common).items():
+        orders.append(f"| {SHORT[kind]} | {told.order:.2f} | {told.below:.2f} | {told.seconds:.0f} |")
     return ALIKE.format(
         groups="\n".join(groups),
+        order=whole.order,
+        order_again=again.order,
+        below=whole.below,
+        count=len(common),
+        uncertain=(len(common) - 1) ** -0.5,
         orders="\n".join(orders),
-        seeds=100 * statistics.mean(_spread(lines) for lines in by_name.values()),
+        seeds=100 * statistics.mean(spread(_accuracies(lines)) for lines in by_name.values()),
         long=statistics.median(line["processor_seconds"] for line in truth),
     )
 
@@ -173,16 +176,8 @@ def _second_look(search: dict[str, Any]) -> float:
     return max(look["reward"] for look in search["second_look"])
 
 
-def _mean(lines: Sequence[dict[str, Any]]) -> float:
-    return statistics.mean(line["top1"] for line in lines)
-
-
-def _error(lines: Sequence[dict[str, Any]]) -> float:
-    return _spread(lines) / math.sqrt(len(lines))
-
-
-def _spread(lines: Sequence[dict[str, Any]]) -> float:
-    return statistics.stdev(line["top1"] for line in lines) if len(lines) > 1 else math.nan
+def _accuracies(lines: Sequence[dict[str, Any]]) -> list[float]:
+    return [line["top1"] for line in lines]
 
 
 def _row(name: str, lines: Sequence[dict[str, Any]], macs: int) -> str:
@@ -192,8 +187,8 @@ def _row(name: str, lines: Sequence[dict[str, Any]], macs: int) -> str:
         amount(one["params"]),
         amount(one["macs"]),
         f"{one['macs'] / macs:.2f}",
-        f"{_mean(lines):.4f}",
-        f"{100 * _spread(lines):.2f}" if len(lines) > 1 else "",
+        f"{statistics.mean(_accuracies(lines)):.4f}",
+        f"{100 * spread(_accuracies(lines)):.2f}" if len(lines) > 1 else "",
         ", ".join(f"{line['top1']:.4f}" for line in sorted(lines, key=lambda line: line["seed"])),
         f"{statistics.median(line['wall_seconds'] for line in lines):.0f}",
         f"{statistics.median(line['processor_seconds'] for line in lines):.0f}",

@@ -17,11 +17,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 import multiprocessing
 import statistics
 import sys
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
@@ -35,29 +35,12 @@ JOURNALS = Path(__file__).parents[1] / "runs" / "benchmarks" / "found-network"
 RANDOM = 8  # networks of the random search, evenly spaced in its order, beside those that were looked at again
 
 
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """How a trial trains: cells with `filters`, images of `side` pixels, by the recipe for small images or AdamW's."""
-
-    side: int = 16
-    filters: int = 8
-    muon: bool = False
-    epochs: int = 4
-    training: int = 8192
-    grown: bool = False  # the truth: as a network is trained in the end
-
-
-KINDS = {
-    "truth": Kind(28, 16, True, 3, 30_000, grown=True),
-    "trial": Kind(),
-    "wide": Kind(filters=16),
-    "wide-muon": Kind(filters=16, muon=True),
-}
+KINDS = ("truth", "trial", "wide", "wide-muon")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kind", action="append", choices=list(KINDS), help="default: all")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="default: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -66,7 +49,7 @@ def main() -> None:
     if options.summary:
         summary(finished(options.results))
         return
-    kinds = options.kind or list(KINDS)
+    kinds = options.kind or KINDS
     done = {(line["kind"], line["model"], line["seed"]) for line in finished(options.results)}
     again = networks()
     todo = [key for model in again for kind in kinds if (key := (kind, model, options.seed)) not in done]
@@ -98,109 +81,92 @@ def networks() -> dict[str, bool]:
     return {**dict.fromkeys(looked, True), **dict.fromkeys((one for one in others if one not in looked), False)}
 
 
-def measured(name: str, model: str, seed: int) -> dict[str, Any]:
+def measured(kind: str, model: str, seed: int) -> dict[str, Any]:
     """One training in this process, on one thread."""
     import torch
 
     from topfive.models import spec
-    from topfive.recipe import Recipe
-    from topfive.search.proxy import Proxy
-    from topfive.search.transfer import Transfer
-    from topfive.train.recipes.quick import small_images
 
     torch.set_num_threads(1)
-    kind = KINDS[name]
-    splits = images(kind)
-    reduced = Transfer(kind.side, kind.filters)(model)
-    if kind.muon:
-        recipe = dataclasses.replace(small_images(spec(reduced), splits), epochs=kind.epochs, model="")
-        if not kind.grown:
-            short = {"grad_accum_steps": 1, "start_size": None, "model_ema": 0.0, "warmup_epochs": 0.5, "shift": 0}
-            recipe = dataclasses.replace(recipe, **short)
-    else:
-        recipe = Recipe(
-            model="",
-            epochs=kind.epochs,
-            batch_size=64,
-            opt="adamw",
-            lr=4e-3,
-            weight_decay=0.02,
-            warmup_epochs=0.5,
-            clip_grad=5.0,
-            hflip=0.5,
-        )
-    found = Proxy(splits, recipe)(reduced, seed)
+    evaluate, images = evaluator(kind)
+    found = evaluate(model, seed)
     return {
-        "kind": name,
+        "kind": kind,
         "model": model,
         "seed": seed,
         "accuracy": found.accuracy,
         "curve": [round(accuracy, 4) for accuracy in found.curve],
         "macs": spec(model).facts.macs,
-        "n": len(splits.val),
+        "n": images,
         "processor_seconds": round(found.seconds, 2),
     }
 
 
 @cache
-def images(kind: Kind) -> Any:
-    """What a kind learns from and is judged on, read once a process."""
+def evaluator(kind: str) -> tuple[Any, int]:
+    """What trains and judges a network, and on how many images; these are read once a process."""
     from topfive.data import open_data
     from topfive.data.part import within_training
-    from topfive.search.settings import in_memory
+    from topfive.models import spec
+    from topfive.search.choice import settings_for
+    from topfive.search.finals import base_for
+    from topfive.search.proxy import Proxy
+    from topfive.train.fit import Silent
+    from topfive.train.recipes.quick import quick
 
-    validation = 10_000 if kind.grown else 4_000
-    splits = within_training(open_data("fashion-mnist"), kind.training, validation)
-    return splits if kind.grown else in_memory(splits, kind.side)
+    data = open_data("fashion-mnist")
+    end = quick(spec(base_for(data)), data)
+    if kind == "truth":
+        splits = within_training(data, 30_000, 10_000)
+        return Proxy(splits, dataclasses.replace(end, model="", epochs=3)), len(splits.val)
+    settings = settings_for(data, {}, Silent())
+    wide = settings if kind == "trial" else dataclasses.replace(settings, trial_filters=None)
+    evaluate = wide.plan(data).evaluate
+    if kind == "wide-muon":
+        once = {"grad_accum_steps": 1, "start_size": None, "model_ema": 0.0, "warmup_epochs": 0.5, "shift": 0}
+        recipe = dataclasses.replace(end, model="", epochs=settings.epochs, **once)
+        evaluate = dataclasses.replace(evaluate, evaluate=dataclasses.replace(evaluate.evaluate, recipe=recipe))
+    return evaluate, settings.validation
 
 
 def summary(lines: list[dict[str, Any]]) -> None:
-    """A row a kind."""
-    for name, kind in compared(lines).items():
-        orders = ", ".join("-" if math.isnan(order) else f"{order:.2f}" for order in (kind.order, kind.order_again))
+    """A row a kind, over all networks that it trained."""
+    for name, kind in compared(lines, lambda line: True).items():
         chosen = f"chosen {kind.below:.2f} points below the best"
-        print(f"# {name:<10} of {kind.count}: {orders}; {chosen}; {kind.seconds:.0f} s")
+        print(f"# {name:<10} of {kind.count}: {kind.order:.2f}; {chosen}; {kind.seconds:.0f} s")
 
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """How a kind of trial orders `count` networks.
+    """How a kind of short training orders `count` networks.
 
-    `order` is Spearman's correlation with the truth, `order_again` that over those that a search looked at again;
-    `below` is how far below the best of the truth its choice is, in points; `seconds` of processor time a training.
+    `order` is Spearman's correlation with the truth; `below` is how far below the best of the truth its choice is, in
+    points; `seconds` of processor time a training.
     """
 
     count: int
     order: float
-    order_again: float
     below: float
     seconds: float
 
 
-def compared(lines: list[dict[str, Any]]) -> dict[str, Compared]:
-    """By kind, of three networks or more."""
+def compared(lines: Sequence[dict[str, Any]], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Compared]:
+    """By kind, over those of its lines that are wanted, where they are of three networks or more."""
     from scipy.stats import spearmanr
 
     accuracy: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for line in lines:
+    for line in filter(wanted, lines):
         accuracy[line["kind"]][line["model"]].append(line["accuracy"])
-    truth = {model: statistics.mean(found) for model, found in accuracy["truth"].items()}
-    again = {line["model"] for line in lines if line["again"]}
-
-    def order(found: dict[str, float]) -> float:
-        return float(spearmanr(list(found.values()), [truth[model] for model in found]).statistic)
-
+    truth = {model: statistics.mean(found) for model, found in accuracy.pop("truth").items()}
     kinds = {}
     for kind, by_model in accuracy.items():
         found = {model: statistics.mean(values) for model, values in by_model.items() if model in truth}
-        some = {model: value for model, value in found.items() if model in again}
         if len(found) < 3:
             continue
         best = max(found, key=lambda model: found[model])
         kinds[kind] = Compared(
             len(found),
-            order(found),
-            order(some) if len(some) > 2 else math.nan,
+            float(spearmanr(list(found.values()), [truth[model] for model in found]).statistic),
             100 * (max(truth[model] for model in found) - truth[best]),
             statistics.median(line["processor_seconds"] for line in lines if line["kind"] == kind),
         )

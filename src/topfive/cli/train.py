@@ -94,7 +94,7 @@ def _train(
     if data is not None and "=" in data and not os.path.lexists(data):
         pairs, data = [data, *pairs], None  # as in: topfive train --resume runs/mine key=value
     choices = DataChoices(split_seed, val_fraction, test_fraction, max_bad, allow_empty, follow_links, check)
-    limits = limits_from(max_latency, max_size, max_macs)
+    limits, skips = limits_from(max_latency, max_size, max_macs), skips_from(nan)
     request = Request(data, out, resume, settings_from(flags, pairs), recipe, data_root, choices, limits)
     with (
         joined(_device(device, torch)) as (team, place),
@@ -113,7 +113,7 @@ def _train(
             placement_cache=cache_folder() / "placement.json",
             accept_data_change=accept_data_change,
             exact=exact,
-            skips=skips_from(nan),
+            skips=skips,
             begun=begun,
             source=settled.source,
             limits=settled.limits,
