@@ -72,7 +72,7 @@ def test_a_second_look_stands_beside_the_first():
     assert "Second look" in html
     assert html.index('78.00%</td><td class="number">90.00%') < html.index('79.00%</td><td class="number">85.00%')
     assert '77.00%</td><td class="number">diverged &lt;script&gt;' in html
-    assert "its second training, 4 times as long" in html
+    assert "its second training, at its whole size" in html
 
 
 def test_the_page_needs_nothing_beside_it_and_draws_the_cell():

@@ -17,7 +17,6 @@ from topfive.report.page import document
 from topfive.report.section import Section
 from topfive.report.wording import amount, chance, duration, percent, points
 from topfive.search.search import reasons
-from topfive.search.second import LONGER
 from topfive.search.trial import Measurement, Trial
 
 OPEN = 20  # rows that are seen at once
@@ -108,7 +107,7 @@ def scores(contents: Contents) -> Section | None:
 def network(contents: Contents) -> Section:
     winner = contents.winner.outcome
     assert isinstance(winner, Measurement)
-    training = f"its second training, {LONGER} times as long" if contents.again else "its short training"
+    training = "its second training, at its whole size" if contents.again else "its short training"
     told = f"Trial {contents.winner.number} reached {percent(winner.accuracy)} in {training}."
     drawings = [Drawing(title, _uri(drawing)) for title, drawing in contents.drawings.items()]
     view = {"drawings": drawings, "told": told, "file": contents.genotype}
@@ -160,8 +159,8 @@ def second_look(contents: Contents) -> Section | None:
         for trial in ordered
     ]
     note = (
-        f"The best of many short trainings is partly the luckiest: the {len(rows)} best were trained {LONGER} times as "
-        "long from other random weights, and the best of these was taken."
+        f"The best of many short trainings is partly the luckiest: the {len(rows)} best were trained at their whole "
+        "size, longer and from other random weights, and the best of these was taken."
     )
     headings = ["Trial", "First look", "Second look", "Network"]
     view = {"counted": note, "headings": headings, "open": rows, "folded": (), "reasons": ()}

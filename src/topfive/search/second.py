@@ -1,14 +1,17 @@
-"""A second, longer look at the best trials of a search, before one of them is trained in full.
+"""A second look at the best trials of a search, at their whole size, before one of them is trained in full.
 
-The best of many short trainings is partly the luckiest.  Zoph et al. 2017 (arXiv:1707.07012) trained the 250 best of
-their search further before they chose one; here they are few, and the look takes a tenth of the search's time at most.
+The best of many short trainings of small networks is partly the luckiest, and partly the best small one.  Zoph et al.
+2017 (arXiv:1707.07012) trained the 250 best of their search further before they chose one.  Here they are few: on
+Fashion-MNIST five of 218, which takes about a fifth of the search's time.  Longer trials, four times as long and as
+small as the first, said nothing of how their networks end up (benchmarks/proxies.py).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,19 +25,20 @@ from topfive.search.finals import best_of
 from topfive.search.journal import journal_in
 from topfive.search.plan import Plan
 from topfive.search.protocols import Evaluator, Executor
-from topfive.search.proxy import Proxy
 from topfive.search.round import count_evaluated
 from topfive.search.search import Silent, search
 from topfive.search.space import Choices, SearchSpace
-from topfive.search.transfer import Reduced
 from topfive.search.trial import Measurement, Trial
 from topfive.train.loop import Watch
 
 FOLDER = "second-look"
-LONGER = 4  # times the epochs of a trial
+MORE = 3  # times the images that a trial sees, repeats counted
+DISTINCT, JUDGED = 32_768, 10_000  # images that it learns from and is judged on, at most
+BYTES = 2**28  # that those which it learns from take
 MOST = 8  # networks
 ONE_IN = 40  # of those that were evaluated
-SHARE = LONGER / ONE_IN  # of the time of all trials that it takes, at most
+COST = 10  # trials that take as long as one look, about
+SHARE = COST / (COST + ONE_IN)  # of the time of all that it takes
 
 
 @dataclass(frozen=True)
@@ -71,27 +75,40 @@ def worth_another(trials: Sequence[Trial]) -> list[Trial]:
     return best_of(trials)[:count] if count > 1 else []
 
 
+def amounts(images: int, bytes_each: int, seen: int) -> tuple[int, int, int]:
+    """Of so many training images how many are learnt from, how many judge, and the epochs; a trial sees `seen`."""
+    judging = max(1, min(JUDGED, images // 4))
+    learning = max(1, min(images - judging, DISTINCT, BYTES // bytes_each))
+    return learning, judging, max(1, round(MORE * seen / learning))
+
+
 def look_again(
-    folder: Path, plan: Plan, trials: Sequence[Trial], executor: Executor, watch: Watch
+    folder: Path,
+    plan: Plan,
+    closer: Callable[[], Evaluator],
+    trials: Sequence[Trial],
+    executor: Executor,
+    watch: Watch,
 ) -> tuple[list[Trial], float]:
-    """The best of the trials by numbers, with what a longer training of another seed measured; and the seconds taken.
+    """The best of the trials by numbers, as what `closer` gives measured them by other seeds; and the seconds taken.
 
     Empty where they are few, or where none of them can be measured again.  What was measured before is not measured
-    again: it lies below `folder`, by which networks it is of.
+    again: it lies below `folder`, by which networks it is of and how they were measured.
     """
     first = worth_another(trials)
     if not first:
         return [], 0.0
+    watch.note(f"a second look, at their whole size, at the best {len(first)} of {count_evaluated(trials)} networks")
     again = dataclasses.replace(
         plan,
         strategy=Again(tuple(trial.choices for trial in first)),
-        evaluate=lengthened(plan.evaluate),
+        evaluate=closer(),
         seed=plan.seed + 1,
         round=len(first),
         admit=everything,
     )
-    watch.note(f"a second look, {LONGER} times as long, at the best {len(first)} of {count_evaluated(trials)} networks")
-    digest = hashlib.sha256(" ".join(trial.key for trial in first).encode()).hexdigest()[:8]
+    told = json.dumps([again.head, [trial.key for trial in first]], sort_keys=True)
+    digest = hashlib.sha256(told.encode()).hexdigest()[:8]
     with journal_in(folder / FOLDER / digest, again.head) as journal:
         try:
             found = search(again, executor, journal, Ends(), Told(first, watch))
@@ -103,12 +120,3 @@ def look_again(
             raise StoppedError(stopped.exit_code - 128, folder, stopped.why, todo) from None
         named = zip(found, first, strict=True)
         return [dataclasses.replace(one, number=old.number, round=old.round) for one, old in named], journal.seconds
-
-
-def lengthened(evaluate: Evaluator) -> Evaluator:
-    """The same, with more epochs."""
-    assert isinstance(evaluate, Reduced)
-    proxy = evaluate.evaluate
-    assert isinstance(proxy, Proxy)
-    recipe = dataclasses.replace(proxy.recipe, epochs=LONGER * proxy.recipe.epochs)
-    return dataclasses.replace(evaluate, evaluate=dataclasses.replace(proxy, recipe=recipe))

@@ -17,11 +17,13 @@ from topfive.data.part import part, within_training
 from topfive.errors import RefusedError
 from topfive.preprocess import Preprocess
 from topfive.recipe import Recipe
+from topfive.search import finals
 from topfive.search.admission import Limits
 from topfive.search.objective import objective_named
 from topfive.search.plan import Plan
+from topfive.search.protocols import Evaluator
 from topfive.search.proxy import Proxy
-from topfive.search.second import SHARE
+from topfive.search.second import SHARE, amounts
 from topfive.search.spaces import space_named
 from topfive.search.strategies import strategy_named
 from topfive.search.transfer import Reduced, Transfer
@@ -75,6 +77,15 @@ class Settings:
             admit=Limits(self.side, len(splits.classes), self.channels, max_macs=self.max_macs),
             asked=dataclasses.asdict(self),
         )
+
+    def closer(self, splits: Splits) -> Evaluator:
+        """Of the second look: networks at their whole size, by the recipe of the search's end."""
+        seen, bytes_each = self.epochs * self.training, self.side**2 * self.channels
+        learning, judging, epochs = amounts(len(splits.train), bytes_each, seen)
+        images = in_memory(within_training(splits, learning, judging), self.side)
+        base = finals.recipe_of(finals.base_for(splits), splits, epochs, None, seed=0)
+        recipe = dataclasses.replace(base, model="", img_size=None)  # the network's own
+        return Reduced(Proxy(images, recipe), Transfer(), len(splits.classes), self.max_latency)
 
     @property
     def target(self) -> tuple[str, float | None]:

@@ -70,7 +70,7 @@ def whole(
         with watch(taken) as watching:
             trials = search(plan, executor, journal, Ends(budget.trials, budget.search_seconds), watching)
     looked = time.monotonic()
-    again, before = look_again(folder, plan, trials, executor, training)
+    again, before = look_again(folder, plan, lambda: settings.closer(splits), trials, executor, training)
     taken += max(0.0, before - (time.monotonic() - looked))  # in its former lives
     winner = finals.winner_of(again or trials, len(splits.classes), settings.max_latency)
     finals.write_winner(folder, plan.space, winner)
